@@ -1,0 +1,1 @@
+"""The service: the HTTP process and the memory of the system."""

@@ -1,0 +1,82 @@
+"""Datasets on the wire."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from service.schemas.wire import UtcTime, Wire
+
+ColumnType = Literal["numeric", "categorical", "boolean", "datetime", "text", "ignore"]
+DatasetFormat = Literal["csv"]
+MissingToken = Annotated[str, Field(max_length=64)]
+
+
+class ColumnOverride(Wire):
+    """What the user knows better about a column than inference does."""
+
+    type: ColumnType | None = None
+    missing: list[MissingToken] | None = Field(None, max_length=100)
+
+
+class ParseOptions(Wire):
+    """How to read the text, where detection should not decide."""
+
+    delimiter: Literal[",", ";", "\t", "|"] | None = None
+    quote: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    encoding: Literal["utf-8", "utf-16", "latin-1"] | None = None
+    header: bool = True
+
+
+class TopValue(Wire):
+    """A frequent value with its count."""
+
+    value: str
+    count: int
+
+
+class Column(Wire):
+    """A column: its type, why it was inferred, statistics of the values present."""
+
+    name: str
+    type: ColumnType
+    reason: str
+    integer: bool
+    missing: int
+    distinct: int
+    min: float | None = None
+    max: float | None = None
+    mean: float | None = None
+    std: float | None = None
+    top: list[TopValue] = Field([])
+
+
+class DataWarning(Wire):
+    """Something in the data that the user should know."""
+
+    code: str
+    column: str | None = None
+    detail: str
+
+
+class Dataset(Wire):
+    """An immutable table."""
+
+    id: str
+    name: str
+    format: DatasetFormat
+    sha256: str = Field(description="Digest of the uploaded bytes.")
+    bytes: int
+    rows: int
+    columns: list[Column]
+    warnings: list[DataWarning]
+    created_at: UtcTime
+
+
+class DatasetRows(Wire):
+    """A window of rows, in the table's order."""
+
+    offset: int
+    rows: list[dict[str, str | float | int | bool | None]]
+    total: int

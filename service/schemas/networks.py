@@ -1,0 +1,79 @@
+"""Networks on the wire: the engine's spec with a name."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from service.schemas.training import TrainingWish
+from service.schemas.wire import Name, ProblemItem, UtcTime, Wire
+from workers.engine.spec import MAX_LAYERS, Layer, NetworkSpec, OutputSpec, TrainingSpec
+
+Layers = Annotated[list[Layer], Field(max_length=MAX_LAYERS)]
+
+
+class NetworkIn(Wire):
+    """The hidden layers in order; the output layer follows from the target and is not written."""
+
+    name: Name | None = None
+    layers: Layers
+    output: OutputSpec | None = None
+
+    def spec(self) -> NetworkSpec:
+        """Return the engine's specification."""
+        return NetworkSpec(layers=tuple(self.layers), output=self.output)
+
+
+class NetworkCreate(NetworkIn):
+    """A network to keep under a name."""
+
+    name: Name
+
+
+class Network(Wire):
+    """A stored network."""
+
+    id: str
+    name: str
+    layers: Layers
+    output: OutputSpec | None = None
+    created_at: UtcTime
+
+
+class NetworkValidate(Wire):
+    """A network to look at without storing anything; with a dataset also against that."""
+
+    network: NetworkIn
+    training: TrainingWish = TrainingWish()
+    dataset_id: str | None = None
+    target: str | None = None
+
+
+class LayerShape(Wire):
+    """One layer as it would be built."""
+
+    name: str
+    type: str
+    output_shape: list[int]
+    parameters: int
+
+
+class ResolvedNetwork(Wire):
+    """Everything that "auto" and defaults became."""
+
+    network: NetworkSpec
+    training: TrainingSpec | None
+
+
+class NetworkValidation(Wire):
+    """What the network would be and cost; null where no dataset says the input width."""
+
+    resolved: ResolvedNetwork
+    layers: list[LayerShape]
+    parameters: int | None
+    memory_bytes: int | None
+    flops_per_epoch: int | None
+    seconds_per_epoch: float | None
+    warnings: list[str]
+    errors: list[ProblemItem]

@@ -1,0 +1,173 @@
+"""Runs on the wire."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import Field
+
+from service.schemas.networks import NetworkIn
+from service.schemas.training import Auto, TrainingWish
+from service.schemas.wire import Label, Name, UtcTime, Wire
+from workers.engine.spec import NetworkSpec, Seed, SplitSpec, TrainingSpec
+
+Status = Literal["queued", "running", "paused", "succeeded", "stopped", "cancelled", "failed"]
+Requested = Literal["pause", "stop", "cancel"]
+StopReason = Literal[
+    "max_epochs", "early_stopping", "budget", "user_stop", "user_cancel", "diverged",
+    "out_of_memory", "worker_crashed", "deadline_exceeded", "invalid_data", "error",
+]  # fmt: skip
+Task = Literal["regression", "binary", "multiclass"]
+Recipe = Literal["auto", "linear", "mlp"]
+Preprocessing = Literal["standard", "none"]
+TERMINAL: frozenset[Status] = frozenset(("succeeded", "stopped", "cancelled", "failed"))
+
+ColumnName = Annotated[str, Field(min_length=1, max_length=1000)]
+NetworkId = Annotated[str, Field(pattern=r"^net_[0-9a-z]{26}$")]
+Fraction = Annotated[float, Ge(0.0), Lt(1.0)]
+
+
+class SplitWish(Wire):
+    """Fractions of all rows; the method follows from the task unless set."""
+
+    validation: Fraction = 0.2
+    test: Fraction = 0.0
+    method: Literal["random", "stratified", "ordered", "auto"] = "auto"
+
+    def wishes(self) -> dict[str, Any]:
+        """Return only what the user decided, by field name of the engine's SplitSpec."""
+        chosen = {name: getattr(self, name) for name in self.model_fields_set}
+        return {name: value for name, value in chosen.items() if value != "auto"}
+
+
+class Budget(Wire):
+    """Training ends with a model when one of these is used up."""
+
+    seconds: Annotated[float, Gt(0.0), Le(21_600.0)] | None = None
+    epochs: Annotated[int, Ge(1), Le(10_000)] | None = None
+
+
+class RunCreate(Wire):
+    """A training to do; `dataset_id` and `target` suffice."""
+
+    dataset_id: str
+    target: ColumnName
+    features: list[ColumnName] | Auto = Field("auto", max_length=10_000)
+    task: Task | Auto = "auto"
+    network: NetworkIn | Recipe | NetworkId = "auto"
+    preprocessing: Preprocessing | Auto = "auto"
+    training: TrainingWish = TrainingWish()
+    split: SplitWish = SplitWish()
+    seed: Seed = 0
+    device: Literal["auto", "cpu"] = "auto"
+    budget: Budget = Budget()
+    model: Annotated[Name, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] | None = None
+    labels: dict[Label, Label] = Field({}, max_length=64)
+
+
+class RunSpec(Wire):
+    """A run's specification with everything resolved: nothing in it is "auto"."""
+
+    dataset_id: str
+    target: str
+    features: list[str]
+    task: Task
+    classes: int | None
+    recipe: str
+    network: NetworkSpec
+    preprocessing: Preprocessing
+    training: TrainingSpec
+    split: SplitSpec
+    seed: int
+    device: Literal["cpu"]
+    budget: Budget
+    model: str | None
+    parent: None = None
+    labels: dict[str, str]
+
+
+class Progress(Wire):
+    """How far the run is."""
+
+    epoch: int
+    epochs: int
+    step: int
+    fraction: float
+    eta_seconds: float | None
+    samples_per_second: float | None
+
+
+class Best(Wire):
+    """The best epoch so far, by the monitored metric."""
+
+    epoch: int
+    checkpoint_id: str | None
+    monitor: str
+    value: float
+
+
+class StatusChange(Wire):
+    """One move of the state machine."""
+
+    status: Status
+    reason: str | None
+    at: UtcTime
+
+
+class RunError(Wire):
+    """Why a run failed."""
+
+    code: str
+    detail: str
+    param: str | None = None
+
+
+class Run(Wire):
+    """A run."""
+
+    id: str
+    status: Status
+    stop_reason: StopReason | None
+    requested: Requested | None
+    dataset_id: str
+    target: str
+    task: Task
+    spec: RunSpec
+    seed: int
+    device: str
+    progress: Progress
+    metrics: dict[str, float | int | None]
+    best: Best | None
+    model_id: str | None
+    attempt: int
+    status_history: list[StatusChange]
+    error: RunError | None
+    reproducible: bool
+    weights_sha256: str | None
+    created_at: UtcTime
+    started_at: UtcTime | None
+    finished_at: UtcTime | None
+
+
+class MetricSeries(Wire):
+    """One continuous curve per metric; a value that is not finite is null and named beside it."""
+
+    epochs: list[int]
+    series: dict[str, list[float | None]]
+    nonfinite: dict[str, dict[str, Literal["nan", "inf", "-inf"]]] = Field(
+        {}, description="By metric, then epoch: which non-finite value stands behind a null."
+    )
+
+
+class Checkpoint(Wire):
+    """A saved state of a run's weights."""
+
+    id: str
+    run_id: str
+    epoch: int
+    step: int
+    kind: Literal["initial", "periodic", "final"]
+    bytes: int
+    sha256: str
+    created_at: UtcTime

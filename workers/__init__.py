@@ -1,0 +1,1 @@
+"""The workers: the training engine, table handling, and the processes that run them."""

@@ -1,0 +1,1 @@
+"""The from-scratch training engine: a leaf library on NumPy."""

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 # sun_path holds 108 bytes with its closing NUL (unix(7)); a longer path cannot be bound.
 _MAX_SOCKET_PATH = 107
 
+# Read by the client and the command line alone, but often exported in the same shell.
+CLIENT_NAMES = frozenset(("SLOPE_URL", "SLOPE_API_KEY"))
+
 S = TypeVar("S", bound=BaseSettings)
 
 MIB = 2**20
@@ -151,7 +154,7 @@ def load_settings(environ: Mapping[str, str]) -> tuple[Settings, Limits]:
         SettingsError: a value that cannot be used, or a misspelt name, which would otherwise
             be ignored without a word.
     """
-    known = {
+    known = CLIENT_NAMES | {
         f"{prefix}{name}".upper()
         for cls, prefix in ((Settings, "SLOPE_"), (Limits, "SLOPE_LIMIT_"))
         for name in cls.model_fields

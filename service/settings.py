@@ -89,6 +89,9 @@ class Settings(BaseSettings):
     worker_processes: Annotated[int, Field(ge=1, le=1024)] | None = Field(
         None, description="Trainings at once on this machine; the number of cores when unset."
     )
+    api_processes: Annotated[int, Field(ge=1, le=64)] = Field(
+        1, description="Processes that serve the API on one port."
+    )
     lease_seconds: Annotated[float, Field(gt=0.0, le=3600.0)] = Field(
         15.0, description="A run whose worker is silent for so long goes to another."
     )

@@ -1,0 +1,1 @@
+"""The outside world: the database, its tables and blobs, and the broker."""

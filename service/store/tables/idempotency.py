@@ -1,0 +1,28 @@
+"""Idempotency keys: the answer to a creating call, kept for its repetition."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.store.tables.base import Base, CreatedAt, Digest, Id
+
+
+class IdempotencyKeyRow(Base):
+    """A key in flight (no status yet) or with its answer, written along with what was created."""
+
+    __tablename__ = "idempotency_keys"
+
+    project_id: Mapped[Id] = mapped_column(ForeignKey("projects.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    fingerprint: Mapped[Digest]
+    token: Mapped[Id]
+    """Whose flight it is: only that one may write the answer."""
+    locked_until: Mapped[datetime]
+    status: Mapped[int | None] = mapped_column(Integer)
+    body: Mapped[str | None] = mapped_column(Text)
+    headers: Mapped[dict[str, Any] | None]
+    created_at: Mapped[CreatedAt]

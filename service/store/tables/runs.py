@@ -1,0 +1,119 @@
+"""Runs: the queue, the ledger and the truth about every training."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.store.instants import UtcTimestamp, db_now
+from service.store.tables.base import Base, Counter, CreatedAt, Digest, Id
+
+STATUSES = ("queued", "running", "paused", "succeeded", "stopped", "cancelled", "failed")
+TERMINAL_STATUSES = ("succeeded", "stopped", "cancelled", "failed")
+REQUESTS = ("pause", "stop", "cancel")
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> str:
+    return f"{column} IN ({', '.join(repr(value) for value in values)})"
+
+
+class RunRow(Base):
+    """A run. Triggers forbid leaving a terminal status and shrinking the fence."""
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        UniqueConstraint("project_id", "id"),
+        ForeignKeyConstraint(("project_id", "dataset_id"), ("datasets.project_id", "datasets.id")),
+        CheckConstraint(_one_of("status", STATUSES), name="status"),
+        CheckConstraint(_one_of("requested", REQUESTS), name="requested"),
+        CheckConstraint("(status = 'running') = (lease_until IS NOT NULL)", name="lease"),
+        CheckConstraint(
+            f"({_one_of('status', TERMINAL_STATUSES)}) = (finished_at IS NOT NULL)",
+            name="finished",
+        ),
+        Index(
+            "ix_runs_queued", "available_at", "id",
+            sqlite_where=text("status = 'queued'"), postgresql_where=text("status = 'queued'"),
+        ),
+        Index(
+            "ix_runs_running", "lease_until",
+            sqlite_where=text("status = 'running'"), postgresql_where=text("status = 'running'"),
+        ),
+        Index("ix_runs_project_id_dataset_id", "project_id", "dataset_id"),
+        Index("ix_runs_project_id_model_name", "project_id", "model_name"),
+    )  # fmt: skip
+
+    id: Mapped[Id] = mapped_column(primary_key=True)
+    project_id: Mapped[Id] = mapped_column(ForeignKey("projects.id"))
+    created_at: Mapped[CreatedAt]
+
+    # What is to be done; never changes.
+    dataset_id: Mapped[Id]
+    spec: Mapped[str] = mapped_column(Text)
+    """JSON of the wire's RunSpec: text, because its strict reader reads JSON, not objects."""
+    seed: Mapped[int] = mapped_column(BigInteger)
+    target: Mapped[str] = mapped_column(Text)
+    task: Mapped[str] = mapped_column(String(16))
+    epochs: Mapped[int] = mapped_column(Integer)
+    model_name: Mapped[str | None] = mapped_column(String(200))
+    parent: Mapped[dict[str, Any] | None]
+    labels: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    device: Mapped[str] = mapped_column(String(16), default="cpu")
+
+    # Where it stands.
+    status: Mapped[str] = mapped_column(String(16), default="queued")
+    stop_reason: Mapped[str | None] = mapped_column(String(32))
+    requested: Mapped[str | None] = mapped_column(String(16))
+    error: Mapped[dict[str, Any] | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    event_seq: Mapped[Counter]
+
+    # Waiting: whose turn it is, and which bells were rung for it.
+    queue: Mapped[str] = mapped_column(String(64), default="slope.cpu")
+    priority: Mapped[int] = mapped_column(Integer, default=0)
+    available_at: Mapped[datetime] = mapped_column(UtcTimestamp, default=db_now())
+    deadline_at: Mapped[datetime]
+    dispatched_at: Mapped[datetime | None]
+    dispatch_count: Mapped[int] = mapped_column(Integer, default=0)
+
+    # Running: who holds it. Every write of a holder names its fence.
+    fence: Mapped[Counter]
+    attempt: Mapped[int] = mapped_column(Integer, default=0)
+    lease_owner: Mapped[str | None] = mapped_column(String(128))
+    lease_until: Mapped[datetime | None]
+    crashes_since_progress: Mapped[int] = mapped_column(Integer, default=0)
+    crashes_total: Mapped[int] = mapped_column(Integer, default=0)
+
+    # How far it came: high-water marks, also while an attempt repeats what a crash took.
+    epoch: Mapped[int] = mapped_column(Integer, default=0)
+    step: Mapped[Counter]
+    trained_seconds: Mapped[float] = mapped_column(Double, default=0.0)
+    samples_per_second: Mapped[float | None] = mapped_column(Double)
+    eta_seconds: Mapped[float | None] = mapped_column(Double)
+    progress_at: Mapped[datetime | None]
+    metrics: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """The latest epoch's, `epoch` among them; a value that is not finite is null."""
+    best: Mapped[dict[str, Any] | None]
+    """`{"epoch", "checkpoint_id", "monitor", "value"}`."""
+
+    # What came of it.
+    numerics: Mapped[dict[str, Any] | None]
+    reproducible: Mapped[bool] = mapped_column(default=True)
+    weights_sha256: Mapped[Digest | None]
+    report: Mapped[dict[str, Any] | None]

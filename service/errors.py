@@ -3,6 +3,7 @@
 SlopeError
 ├── InvalidRequestError        what was sent cannot be used: pointers, codes, limits
 │   ├── MalformedBodyError     not JSON of our strict kind
+│   ├── MalformedParameterError  a header or query parameter that is not well formed
 │   ├── NotBuiltError          a part of the contract that this version does not have yet
 │   ├── UnsupportedMediaError  a content type or encoding that is not accepted
 │   └── TooLargeError          a body over its limit
@@ -57,6 +58,10 @@ class InvalidRequestError(SlopeError):
 
 class MalformedBodyError(InvalidRequestError):
     """The body is not JSON of our strict kind."""
+
+
+class MalformedParameterError(InvalidRequestError):
+    """A header or query parameter that is not well formed."""
 
 
 class NotBuiltError(InvalidRequestError):

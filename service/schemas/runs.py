@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from service.schemas.networks import NetworkIn
-from service.schemas.training import Auto, TrainingWish
+from service.schemas.training import Auto, OrAuto, TrainingWish
 from service.schemas.wire import Label, Name, UtcTime, Wire
 from workers.engine.spec import NetworkSpec, Seed, SplitSpec, TrainingSpec
 
@@ -25,7 +25,22 @@ TERMINAL: frozenset[Status] = frozenset(("succeeded", "stopped", "cancelled", "f
 
 ColumnName = Annotated[str, Field(min_length=1, max_length=1000)]
 NetworkId = Annotated[str, Field(pattern=r"^net_[0-9a-z]{26}$")]
+ColumnNames = Annotated[list[ColumnName], Field(min_length=1, max_length=10_000)]
 Fraction = Annotated[float, Ge(0.0), Lt(1.0)]
+
+
+def _choose_network(value: object) -> str:
+    if not isinstance(value, str):
+        return "<network>"
+    return "<id>" if value.startswith("net_") else "<recipe>"
+
+
+NetworkChoice = Annotated[
+    Annotated[NetworkIn, Tag("<network>")]
+    | Annotated[Recipe, Tag("<recipe>")]
+    | Annotated[NetworkId, Tag("<id>")],
+    Discriminator(_choose_network),
+]
 
 
 class SplitWish(Wire):
@@ -53,10 +68,10 @@ class RunCreate(Wire):
 
     dataset_id: str
     target: ColumnName
-    features: list[ColumnName] | Auto = Field("auto", max_length=10_000)
-    task: Task | Auto = "auto"
-    network: NetworkIn | Recipe | NetworkId = "auto"
-    preprocessing: Preprocessing | Auto = "auto"
+    features: OrAuto[ColumnNames] = "auto"
+    task: Literal[Task, Auto] = "auto"
+    network: NetworkChoice = "auto"
+    preprocessing: Literal[Preprocessing, Auto] = "auto"
     training: TrainingWish = TrainingWish()
     split: SplitWish = SplitWish()
     seed: Seed = 0

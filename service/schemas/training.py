@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Discriminator, Tag
 
 from service.schemas.wire import Wire
 from workers.engine.spec import (
@@ -14,19 +16,31 @@ from workers.engine.spec import (
     Precision,
 )
 
+T = TypeVar("T")
+
 Auto = Literal["auto"]
+
+
+def _choose(value: object) -> str:
+    return "<auto>" if value == "auto" else "<set>"
+
+
+# Told apart by the value itself, so that a wrong one gets the errors of what it was meant to be.
+OrAuto = Annotated[
+    Annotated[T, Tag("<set>")] | Annotated[Auto, Tag("<auto>")], Discriminator(_choose)
+]
 
 
 class TrainingWish(Wire):
     """What the user sets wins over the recipe; what is left out or "auto" the recipe decides."""
 
-    epochs: Epochs | Auto = "auto"
-    batch_size: BatchSize | Auto = "auto"
-    loss: Loss | Auto = "auto"
-    optimizer: Optimizer | Auto = "auto"
-    early_stopping: EarlyStoppingSpec | Auto | None = "auto"
+    epochs: OrAuto[Epochs] = "auto"
+    batch_size: OrAuto[BatchSize] = "auto"
+    loss: OrAuto[Loss] = "auto"
+    optimizer: OrAuto[Optimizer] = "auto"
+    early_stopping: OrAuto[EarlyStoppingSpec | None] = "auto"
     shuffle: bool = True
-    precision: Precision | Auto = "auto"
+    precision: OrAuto[Precision] = "auto"
 
     def wishes(self) -> dict[str, Any]:
         """Return only what the user decided, by field name of the engine's TrainingSpec."""

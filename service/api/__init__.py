@@ -1,0 +1,1 @@
+"""The HTTP edge: parse, one call to a use case, return."""

@@ -1,0 +1,1 @@
+"""Tables: from an uploaded file to typed columns, and from typed columns to arrays of numbers."""

@@ -1,0 +1,202 @@
+"""Cells of text made values: which kind a column has, and its cells converted to it.
+
+Work is done on the distinct cells of a column, and spread over its rows by index.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from workers.tabular.types import (
+    BLANKS,
+    BOOLEANS,
+    DECIMAL_COMMA_NUMBER,
+    LOCAL_DATETIME,
+    NUMBER,
+    TRUE_AND_FALSE,
+    ZONED_DATETIME,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Column: TypeAlias = "pa.Array[Any]"
+Chunks: TypeAlias = "pa.ChunkedArray[Any]"
+
+# "empty": no cell of the column is known yet that is not missing. "truth": a boolean that was
+# wished for, which takes more words than one that is inferred.
+Kind = Literal["empty", "integer", "float", "boolean", "truth", "datetime", "string"]
+
+STORED_TYPES: dict[Kind, pa.DataType] = {
+    "empty": pa.dictionary(pa.int32(), pa.string()),
+    "integer": pa.int64(),
+    "float": pa.float64(),
+    "boolean": pa.bool_(),
+    "truth": pa.bool_(),
+    "datetime": pa.timestamp("us"),
+    "string": pa.dictionary(pa.int32(), pa.string()),
+}
+
+# Float64 holds every whole number up to here, so that both ways of storing one agree.
+LARGEST_EXACT_INTEGER = 2**53
+
+# 1,5 and 0,125 can only be decimals; 1,234 may be a thousand.
+_SURELY_DECIMAL_COMMA = r"^[+-]?(0?,[0-9]+|[0-9]+,([0-9]{1,2}|[0-9]{4,})?)([eE][+-]?[0-9]+)?$"
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The cells of a column: `distinct` strings without blanks around them, null where missing.
+
+    `indices` (N,) int32 says which of them stands in each row.
+    """
+
+    distinct: Column
+    indices: Column
+
+    @classmethod
+    def clean(cls, raw: Any, missing: Sequence[str]) -> Cells:
+        """The cells as the parser left them, trimmed, with the missing ones made null."""
+        trimmed = pc.utf8_trim(raw.dictionary, characters=BLANKS)
+        is_missing = pc.is_in(trimmed, value_set=pa.array(missing, pa.string()))
+        return cls(pc.if_else(is_missing, pa.scalar(None, pa.string()), trimmed), raw.indices)
+
+    @property
+    def present(self) -> Column:
+        """The distinct cells that are not missing."""
+        return self.distinct.drop_null()
+
+
+def classify(cells: Cells, decimal: str) -> Kind:
+    """The narrowest kind that holds every cell."""
+    present = cells.present
+    if not len(present):
+        return "empty"
+    for kind in ("integer", "float", "boolean", "datetime"):
+        if convert_distinct(present, kind, decimal) is not None:
+            return kind
+    return "string"
+
+
+def join(one: Kind, other: Kind) -> Kind:
+    """The narrowest kind that holds the cells of both."""
+    if one == other or other == "empty":
+        return one
+    if one == "empty":
+        return other
+    return "float" if {one, other} == {"integer", "float"} else "string"
+
+
+def convert(cells: Cells, kind: Kind, decimal: str) -> Column | None:
+    """The column in the stored type of the kind, or None where a cell does not fit."""
+    values = convert_distinct(cells.distinct, kind, decimal)
+    if values is None:
+        return None
+    if not pa.types.is_string(values.type):
+        return values.take(cells.indices)
+    # Trimming may have made two of the distinct cells equal.
+    encoded = values.dictionary_encode()
+    indices = encoded.indices.take(cells.indices)
+    return pa.DictionaryArray.from_arrays(indices, encoded.dictionary)
+
+
+def convert_distinct(distinct: Column, kind: Kind, decimal: str) -> Column | None:
+    """The distinct cells as values of the kind, or None where one does not fit."""
+    if kind == "string":
+        return distinct
+    if kind == "empty":
+        return distinct if distinct.null_count == len(distinct) else None
+    if kind in ("boolean", "truth"):
+        return _booleans(distinct, BOOLEANS if kind == "truth" else TRUE_AND_FALSE)
+    if kind == "datetime":
+        return _datetimes(distinct)
+    numbers = _numbers(distinct, decimal)
+    return integers(numbers) if kind == "integer" and numbers is not None else numbers
+
+
+def first_misfit(cells: Cells, kind: Kind, decimal: str) -> int:
+    """The first row whose cell does not fit the kind, from 0; there must be one."""
+    misfits = [
+        convert_distinct(cells.distinct.slice(position, 1), kind, decimal) is None
+        for position in range(len(cells.distinct))
+    ]
+    return pa.array(misfits).take(cells.indices).index(True).as_py()
+
+
+def integers(numbers: Column) -> Column | None:
+    """The numbers as int64, or None where one is not whole or too large to be exact."""
+    largest = pc.max(pc.abs(numbers)).as_py()
+    if largest is not None and largest > LARGEST_EXACT_INTEGER:
+        return None
+    try:
+        return numbers.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return None
+
+
+def are_finite(numbers: Column) -> bool:
+    """Whether no number that is there is NaN or infinite."""
+    return pc.all(pc.is_finite(numbers)).as_py() is not False
+
+
+def are_numbers(distinct: Column, decimal: str) -> Column:
+    """Which of the cells are written as numbers (a missing one is null)."""
+    pattern = NUMBER if decimal == "." else DECIMAL_COMMA_NUMBER
+    return pc.match_substring_regex(distinct, f"^({pattern})$")
+
+
+def uses_decimal_comma(columns: Sequence[Cells]) -> bool:
+    """Whether columns of the table are consistent numbers with a decimal comma, and none without.
+
+    A column whose every comma is followed by three digits is no evidence: it may be thousands.
+    """
+    found = False
+    for cells in columns:
+        present = cells.present
+        if not len(present):
+            continue
+        if _all(are_numbers(present, ".")):
+            if pc.any(pc.match_substring(present, ".")).as_py():
+                return False
+        elif _all(are_numbers(present, ",")):
+            found |= pc.any(pc.match_substring_regex(present, _SURELY_DECIMAL_COMMA)).as_py()
+    return found
+
+
+def _numbers(distinct: Column, decimal: str) -> Column | None:
+    if not _all(are_numbers(distinct, decimal)):
+        return None
+    with_point = distinct if decimal == "." else pc.replace_substring(distinct, ",", ".")
+    numbers = with_point.cast(pa.float64())
+    return numbers if are_finite(numbers) else None
+
+
+def _booleans(distinct: Column, words: dict[str, bool]) -> Column | None:
+    lower = pc.ascii_lower(distinct)
+    if not _all(pc.is_in(lower.drop_null(), value_set=pa.array(list(words)))):
+        return None
+    true = pa.array([word for word, value in words.items() if value])
+    values: Column = pc.if_else(pc.is_valid(lower), pc.is_in(lower, value_set=true), None)
+    return values
+
+
+def _datetimes(distinct: Column) -> Column | None:
+    zoned = pc.match_substring_regex(distinct, f"^({ZONED_DATETIME})$")
+    if not _all(pc.or_(zoned, pc.match_substring_regex(distinct, f"^({LOCAL_DATETIME})$"))):
+        return None
+    null = pa.scalar(None, pa.string())
+    try:
+        local = pc.if_else(zoned, null, distinct).cast(pa.timestamp("us"))
+        utc = pc.if_else(zoned, distinct, null).cast(pa.timestamp("us", "UTC"))
+    except pa.ArrowInvalid:
+        return None
+    moments: Column = pc.coalesce(local, utc.cast(pa.timestamp("us")))
+    return moments
+
+
+def _all(flags: Column) -> bool:
+    return pc.all(flags).as_py() is not False

@@ -1,0 +1,138 @@
+"""Blocks of CSV as columns of known kinds, and what is learned where a block contradicts them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workers.tabular.cells import Cells, are_finite, classify, convert, first_misfit, integers, join
+from workers.tabular.csv_parse import parse_cells, parse_typed
+from workers.tabular.csv_records import line_of_record
+from workers.tabular.errors import TableError
+
+if TYPE_CHECKING:
+    from workers.tabular.cells import Column, Kind
+    from workers.tabular.csv_blocks import Block
+    from workers.tabular.csv_dialect import Dialect
+    from workers.tabular.options import IngestOptions
+    from workers.tabular.types import ColumnType
+
+# What a wish for a type makes of a column before its first cell is seen.
+_WISHED_KINDS: dict[ColumnType, Kind] = {
+    "numeric": "integer",
+    "boolean": "truth",
+    "datetime": "datetime",
+    "categorical": "string",
+    "text": "string",
+    "ignore": "string",
+}
+_BAD_CELL = {
+    "numeric": ("bad_number", "not a number"),
+    "boolean": ("bad_boolean", "none of true, false, yes, no, t, f, y, n, 1, 0"),
+    "datetime": ("bad_datetime", "not an ISO 8601 date or date and time"),
+}
+
+
+class ColumnReader:
+    """Reads the blocks of a file in their order.
+
+    `kinds` is what the columns are taken for; it widens where a block has a cell that does not fit.
+    `n_rows` counts the rows of the blocks read.
+    """
+
+    def __init__(self, dialect: Dialect, options: IngestOptions) -> None:
+        self._dialect = dialect
+        self._options = options
+        self._missing = {name: options.wish(name).missing_tokens for name in dialect.names}
+        self.kinds: dict[str, Kind] = {}
+        self.n_rows = 0
+
+    def guess(self, cells: dict[str, Cells]) -> None:
+        """Take the columns for what is wished, or for what these cells are."""
+        for name in self._dialect.names:
+            wished = self._options.wish(name).type
+            self.kinds[name] = (
+                _WISHED_KINDS[wished] if wished else classify(cells[name], self._dialect.decimal)
+            )
+
+    def read_cells(self, block: Block) -> dict[str, Cells]:
+        """The cells of the block by column, whatever they are.
+
+        Raises:
+            TableError: ragged_row, too_many_rows, too_many_cells.
+        """
+        cells = parse_cells(block, self._dialect, self._missing, self.n_rows)
+        self._count(len(cells[self._dialect.names[0]].indices))
+        return cells
+
+    def read(self, block: Block) -> dict[str, Column]:
+        """The columns of the block in the stored types of `kinds`, widened first where needed.
+
+        Raises:
+            TableError: ragged_row; bad_number, bad_boolean, bad_datetime, where a type was wished;
+                too_many_rows, too_many_cells.
+        """
+        columns = self._read_typed(block)
+        if columns is None:
+            cells = parse_cells(block, self._dialect, self._missing, self.n_rows)
+            columns = {name: self._fit(name, cells[name], block) for name in cells}
+        self._count(len(columns[self._dialect.names[0]]))
+        return columns
+
+    def _read_typed(self, block: Block) -> dict[str, Column] | None:
+        numeric = {name for name in self._dialect.names if self._reads_as_number(name)}
+        table = parse_typed(block, self._dialect, numeric, self.n_rows)
+        if table is None:
+            return None
+        columns: dict[str, Column] = {}
+        for name in self._dialect.names:
+            raw: Column = table[name].combine_chunks()
+            column = self._number(name, raw) if name in numeric else self._convert(name, raw)
+            if column is None:
+                return None
+            columns[name] = column
+        return columns
+
+    def _reads_as_number(self, name: str) -> bool:
+        # Arrow knows one list of missing tokens for all the columns of a file.
+        own_missing = self._options.wish(name).missing is not None
+        return self.kinds[name] in ("integer", "float") and not own_missing
+
+    def _number(self, name: str, numbers: Column) -> Column | None:
+        if not are_finite(numbers):
+            return None
+        return integers(numbers) if self.kinds[name] == "integer" else numbers
+
+    def _convert(self, name: str, raw: Column) -> Column | None:
+        cells = Cells.clean(raw, self._missing[name])
+        return convert(cells, self.kinds[name], self._dialect.decimal)
+
+    def _fit(self, name: str, cells: Cells, block: Block) -> Column:
+        column = convert(cells, self.kinds[name], self._dialect.decimal)
+        if column is not None:
+            return column
+        found = classify(cells, self._dialect.decimal)
+        wished = self._options.wish(name).type
+        if wished in _BAD_CELL and not (wished == "numeric" and found == "float"):
+            raise self._bad_cell(name, cells, block)
+        self.kinds[name] = join(self.kinds[name], found)
+        return cells.indices
+
+    def _bad_cell(self, name: str, cells: Cells, block: Block) -> TableError:
+        wished = self._options.wish(name).type
+        kind: Kind = "float" if wished == "numeric" else self.kinds[name]
+        index = first_misfit(cells, kind, self._dialect.decimal)
+        row, line = self.n_rows + index + 1, line_of_record(block, self._dialect.marks, index)
+        code, what = _BAD_CELL[wished or ""]
+        return TableError(
+            code, f"row {row} (line {line}): the cell is {what}", row=row, line=line, column=name
+        )
+
+    def _count(self, n_rows: int) -> None:
+        self.n_rows += n_rows
+        limits = self._options.limits
+        if self.n_rows > limits.rows:
+            detail = f"the file has more than {limits.rows} rows"
+            raise TableError("too_many_rows", detail, limit=limits.rows)
+        if self.n_rows * len(self._dialect.names) > limits.cells:
+            detail = f"the file has more than {limits.cells} cells"
+            raise TableError("too_many_cells", detail, limit=limits.cells)

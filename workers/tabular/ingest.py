@@ -1,0 +1,95 @@
+"""The ingest child: `python -m workers.tabular.ingest SOURCE --out PARQUET --options JSON`.
+
+Reads an upload that nobody trusts, in a process that may use only so much. Prints one JSON object:
+the profile with exit code 0, or `{"error": {code, detail, row, line, column, limit}}` with exit
+code 3. Any other end (a signal, a traceback) means that the file cannot be read within the limits.
+`--options -` reads the options from standard input, where they are too long for an argument.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pyarrow as pa
+
+from workers.tabular.csv_ingest import ingest_csv
+from workers.tabular.csv_source import CsvSource
+from workers.tabular.errors import TableError
+from workers.tabular.options import IngestOptions
+from workers.tabular.statistics import describe
+
+if TYPE_CHECKING:
+    from workers.tabular.options import Limits
+    from workers.tabular.profile import TableProfile
+
+EXIT_REFUSED = 3
+
+# Past the soft limit on CPU time comes a signal that is turned into an error; past this, the end.
+_CPU_GRACE_S = 5
+
+
+def ingest(path: Path, options: IngestOptions, out: Path) -> TableProfile:
+    """Read the file at `path` into Parquet at `out`, and describe it.
+
+    Raises:
+        TableError: the first thing that is wrong with the file; `out` is then gone.
+    """
+    try:
+        source = CsvSource(lambda: path.open("rb"), options.parse.codec)
+        dialect = ingest_csv(source, options, out)
+        return describe(out, options, dialect)
+    except (pa.ArrowException, MemoryError) as error:
+        out.unlink(missing_ok=True)
+        raise TableError("dataset_unreadable", _reason(error, options.limits)) from error
+    except TableError:
+        out.unlink(missing_ok=True)
+        raise
+
+
+def limit_process(limits: Limits) -> None:
+    """Limit this process for the rest of its life; more CPU time than allowed is a TableError."""
+    cpu = limits.cpu_seconds
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + _CPU_GRACE_S))
+    resource.setrlimit(resource.RLIMIT_DATA, (limits.memory_bytes, limits.memory_bytes))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limits.open_files, limits.open_files))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    def refuse(_signal: int, _frame: Any) -> NoReturn:
+        detail = f"the file takes more than {cpu} s of CPU time to read"
+        raise TableError("dataset_unreadable", detail, limit=cpu)
+
+    signal.signal(signal.SIGXCPU, refuse)
+
+
+def main(arguments: list[str]) -> int:
+    """Run the child; its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m workers.tabular.ingest")
+    parser.add_argument("source", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--options", default="{}")
+    given = parser.parse_args(arguments)
+    try:
+        text = sys.stdin.read() if given.options == "-" else given.options
+        options = IngestOptions.from_plain(json.loads(text))
+        limit_process(options.limits)
+        answer = ingest(given.source, options, given.out).to_json()
+    except TableError as error:
+        answer = {"error": error.to_plain()}
+    json.dump(answer, sys.stdout, allow_nan=False)
+    return EXIT_REFUSED if "error" in answer else 0
+
+
+def _reason(error: Exception, limits: Limits) -> str:
+    if isinstance(error, MemoryError):
+        return f"the file takes more than {limits.memory_bytes} bytes of memory to read"
+    return "the file cannot be read as CSV"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

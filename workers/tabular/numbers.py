@@ -1,0 +1,104 @@
+"""Statistics of columns of numbers, and of moments, which are numbers of microseconds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from workers.tabular.profile import ColumnProfile, TableWarning, TopValue
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from workers.tabular.cells import Chunks
+    from workers.tabular.types import ColumnType
+
+_N_TOP = 10
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LEAST_COUNTED_ROWS = 20
+
+
+def numeric_profile(
+    name: str, column: Chunks, wished: ColumnType | None
+) -> tuple[ColumnProfile, TableWarning | None]:
+    """The profile of an int64 or float64 column without NaN and infinity."""
+    values = column.drop_null().to_numpy()
+    ordered = np.sort(values)
+    mean, std = _moments(values)
+    integer = len(values) > 0 and _are_whole(values)
+    what = "a whole number" if integer else "a number"
+    profile = ColumnProfile(
+        name=name,
+        type="numeric",
+        missing=column.null_count,
+        distinct=_n_distinct(ordered),
+        min=float(ordered[0]) if len(ordered) else None,
+        max=float(ordered[-1]) if len(ordered) else None,
+        mean=mean,
+        std=std,
+        top=(),
+        integer=integer,
+        reason="the schema says so" if wished else f"every cell is {what} or missing",
+    )
+    return profile, _row_number_warning(name, values, ordered) if integer else None
+
+
+def time_profile(name: str, column: Chunks, wished: ColumnType | None) -> ColumnProfile:
+    """The profile of a timestamp[us] column."""
+    ticks = column.drop_null().cast(pa.int64()).to_numpy()
+    values, counts = np.unique(ticks, return_counts=True)
+    most = np.argsort(-counts, kind="stable")[:_N_TOP]
+    return ColumnProfile(
+        name=name,
+        type="datetime",
+        missing=column.null_count,
+        distinct=len(values),
+        min=float(values[0]) / 1e6 if len(values) else None,
+        max=float(values[-1]) / 1e6 if len(values) else None,
+        mean=None,
+        std=None,
+        top=tuple(TopValue(_moment(int(values[i])), int(counts[i])) for i in most),
+        integer=False,
+        reason="the schema says so" if wished else "every cell is an ISO 8601 date or missing",
+    )
+
+
+def _n_distinct(ordered: NDArray[np.generic]) -> int:
+    return min(1, len(ordered)) + int(np.count_nonzero(ordered[1:] != ordered[:-1]))
+
+
+def _moments(values: NDArray[np.generic]) -> tuple[float | None, float | None]:
+    """Mean and population standard deviation, also where their sums leave the range of float64."""
+    if not len(values):
+        return None, None
+    numbers = values.astype(np.float64, copy=False)
+    largest = max(abs(float(numbers.min())), abs(float(numbers.max())))
+    scale = 1.0 if 1e-100 < largest < 1e100 or largest == 0 else largest
+    scaled = numbers if scale == 1.0 else numbers / scale
+    return float(scaled.mean()) * scale, float(scaled.std()) * scale
+
+
+def _are_whole(values: NDArray[np.generic]) -> bool:
+    if values.dtype.kind == "i":
+        return True
+    # Most columns show in their first values that they are not.
+    return all(bool((part == np.rint(part)).all()) for part in (values[:1000], values))
+
+
+def _row_number_warning(
+    name: str, values: NDArray[np.generic], ordered: NDArray[np.generic]
+) -> TableWarning | None:
+    if len(values) < _LEAST_COUNTED_ROWS or ordered[-1] - ordered[0] != len(values) - 1:
+        return None
+    if not (np.diff(values) == 1).all():
+        return None
+    detail = "every value is the one before plus 1: leave the column out if it only counts rows"
+    return TableWarning("id_like", name, detail)
+
+
+def _moment(ticks: int) -> str:
+    text = (_EPOCH + timedelta(microseconds=ticks)).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")

@@ -1,0 +1,84 @@
+"""What is known of a table without opening it: its columns, their types and statistics."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from workers.tabular.types import ColumnType
+
+
+@dataclass(frozen=True)
+class TopValue:
+    """One of the ten most frequent values of a column that is not numeric."""
+
+    value: str
+    count: int
+
+
+@dataclass(frozen=True)
+class ColumnProfile:
+    """One column; every figure is over its cells that are not missing.
+
+    `min`, `max`, `mean` and `std` (the population's) belong to numeric columns; a datetime column
+    has `min` and `max` in seconds since 1970 UTC. `integer` says that every value of a numeric
+    column is a whole number. `reason` says why the column has its type.
+    """
+
+    name: str
+    type: ColumnType
+    missing: int
+    distinct: int
+    min: float | None
+    max: float | None
+    mean: float | None
+    std: float | None
+    top: tuple[TopValue, ...]
+    integer: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class TableWarning:
+    """Something legal that its owner will want to know.
+
+    Codes: constant_column, missing_column (no value at all), mixed_numbers, near_unique_text,
+    id_like, duplicate_rows, decimal_comma, header_of_numbers.
+    """
+
+    code: str
+    column: str | None
+    detail: str
+
+
+@dataclass(frozen=True)
+class TableProfile:
+    """A table as its statistics describe it."""
+
+    rows: int
+    columns: tuple[ColumnProfile, ...]
+    warnings: tuple[TableWarning, ...]
+    format: Literal["csv"] = "csv"
+
+    def column(self, name: str) -> ColumnProfile | None:
+        """The column of that name, or None."""
+        return next((column for column in self.columns if column.name == name), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """The profile as plain data for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, plain: dict[str, Any]) -> TableProfile:
+        """The profile that `to_json` wrote."""
+        return cls(
+            rows=plain["rows"],
+            columns=tuple(_column(column) for column in plain["columns"]),
+            warnings=tuple(TableWarning(**warning) for warning in plain["warnings"]),
+            format=plain["format"],
+        )
+
+
+def _column(plain: dict[str, Any]) -> ColumnProfile:
+    top = tuple(TopValue(**value) for value in plain["top"])
+    return ColumnProfile(**{**plain, "top": top})

@@ -1,0 +1,165 @@
+"""Statistics of columns of text and of truth values, and what tells a category from a text."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from workers.tabular.cells import are_numbers
+from workers.tabular.profile import ColumnProfile, TableWarning, TopValue
+
+if TYPE_CHECKING:
+    from workers.tabular.cells import Chunks
+    from workers.tabular.types import ColumnType
+
+_N_TOP = 10
+_TOP_CHARACTERS = 200
+
+# Beyond this many, distinct values are counted by their hashes, and none is a top value.
+_COUNTED_VALUES = 100_000
+
+# A column is text where most values are different, or where there are too many to be levels.
+_ALWAYS_CATEGORIES = 20
+_MOST_CATEGORIES = 10_000
+_LONG_TEXT_BYTES = 100
+_MOSTLY_NUMBERS = 0.95
+
+
+@dataclass
+class TextSummary:
+    """What the cells of a column of text are like; counts are of cells that are not missing."""
+
+    n_rows: int
+    n_cells: int = 0
+    n_bytes: int = 0
+    n_with_blank: int = 0
+    n_numbers: int = 0
+    first_other_row: int | None = None
+    counts: Counter[str] | None = field(default_factory=Counter)
+    hashes: list[NDArray[np.int64]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, column: Chunks, decimal: str) -> Self:
+        """The summary of a dictionary column."""
+        summary = cls(len(column))
+        start = 0
+        for chunk in column.chunks:
+            summary._add(chunk, start, decimal)
+            start += len(chunk)
+        return summary
+
+    @property
+    def distinct(self) -> int:
+        """The number of different values."""
+        if self.counts is not None:
+            return len(self.counts)
+        return len(np.unique(np.concatenate(self.hashes)))
+
+    def _add(self, chunk: Any, start: int, decimal: str) -> None:
+        texts = chunk.dictionary
+        n_texts = len(texts)
+        indices = chunk.indices.fill_null(n_texts).to_numpy()
+        counts = np.bincount(indices, minlength=n_texts + 1)[:n_texts]
+        numbers = are_numbers(texts, decimal).to_numpy(zero_copy_only=False)
+        blank = pc.match_substring(texts, " ").to_numpy(zero_copy_only=False)
+        self.n_cells += int(counts.sum())
+        self.n_bytes += int(counts @ pc.binary_length(texts).to_numpy())
+        self.n_with_blank += int(counts @ blank)
+        self.n_numbers += int(counts @ numbers)
+        if self.first_other_row is None and not numbers.all():
+            # Missing cells are no numbers, and no others either.
+            others = ~np.append(numbers.astype(bool), True)[indices]
+            self.first_other_row = start + int(others.argmax()) + 1 if others.any() else None
+        self._count(texts.to_pylist(), counts)
+
+    def _count(self, texts: list[str], counts: NDArray[np.int64]) -> None:
+        used = [(text, int(n)) for text, n in zip(texts, counts, strict=True) if n]
+        self.hashes.append(np.array([hash(text) for text, _ in used], np.int64))
+        if self.counts is not None:
+            for text, n in used:
+                self.counts[text] += n
+            if len(self.counts) > _COUNTED_VALUES:
+                self.counts = None
+
+
+def text_profile(
+    name: str, summary: TextSummary, wished: ColumnType | None
+) -> tuple[ColumnProfile, TableWarning | None]:
+    """The profile of a column that is stored as text, and the warning that goes with its type."""
+    distinct = summary.distinct
+    kind, reason = (wished, "the schema says so") if wished else _text_type(summary, distinct)
+    top = () if summary.counts is None else _top(summary.counts)
+    profile = _plain_profile(name, kind, summary.n_rows - summary.n_cells, distinct, top, reason)
+    return profile, None if wished else _text_warning(name, kind, summary, distinct)
+
+
+def boolean_profile(name: str, column: Chunks, wished: ColumnType | None) -> ColumnProfile:
+    """The profile of a column of truth values."""
+    n_true = pc.sum(column).as_py() or 0
+    n_false = len(column) - column.null_count - n_true
+    counts = Counter({"true": n_true, "false": n_false})
+    top = _top(+counts)
+    reason = "the schema says so" if wished else "every cell is true, false or missing"
+    return _plain_profile(name, "boolean", column.null_count, len(top), top, reason)
+
+
+def _text_type(summary: TextSummary, distinct: int) -> tuple[ColumnType, str]:
+    n_cells = summary.n_cells
+    seen = f"{distinct} different values in {n_cells} cells"
+    if n_cells == 0:
+        return "ignore", "no cell holds a value"
+    if distinct <= _ALWAYS_CATEGORIES:
+        return "categorical", seen
+    if distinct > n_cells / 2:
+        return "text", f"{seen}: most are unique"
+    if distinct > _MOST_CATEGORIES:
+        return "text", f"{seen}: too many for categories"
+    if summary.n_bytes > n_cells * _LONG_TEXT_BYTES:
+        return "text", f"{seen}, of more than {_LONG_TEXT_BYTES} bytes on average"
+    return "categorical", seen
+
+
+def _text_warning(
+    name: str, kind: ColumnType, summary: TextSummary, distinct: int
+) -> TableWarning | None:
+    n_others = summary.n_cells - summary.n_numbers
+    if summary.n_cells and summary.n_numbers >= _MOSTLY_NUMBERS * summary.n_cells:
+        detail = f"{n_others} of {summary.n_cells} cells are not numbers, first in row"
+        return TableWarning("mixed_numbers", name, f"{detail} {summary.first_other_row}")
+    if kind != "text" or distinct <= summary.n_cells / 2:
+        return None
+    seen = f"{distinct} different values in {summary.n_cells} cells"
+    if summary.n_with_blank:
+        return TableWarning("near_unique_text", name, f"{seen}: read as free text")
+    return TableWarning(
+        "id_like", name, f"{seen}, without blanks: read as text, like an identifier"
+    )
+
+
+def _top(counts: Counter[str]) -> tuple[TopValue, ...]:
+    most = heapq.nsmallest(_N_TOP, counts.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(TopValue(text[:_TOP_CHARACTERS], count) for text, count in most)
+
+
+def _plain_profile(
+    name: str, kind: ColumnType, missing: int, distinct: int, top: tuple[TopValue, ...], reason: str
+) -> ColumnProfile:
+    return ColumnProfile(
+        name=name,
+        type=kind,
+        missing=missing,
+        distinct=distinct,
+        min=None,
+        max=None,
+        mean=None,
+        std=None,
+        top=top,
+        integer=False,
+        reason=reason,
+    )

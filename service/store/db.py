@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session, sessionmaker
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL, Connection, Engine
     from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.orm import DeclarativeBase
     from sqlalchemy.pool import ConnectionPoolEntry
 
 POOL_WAIT_S = 2.0
@@ -74,6 +76,18 @@ def make_engine(url: str, *, statement_timeout_s: float = 5.0, pool_size: int = 
     if parsed.get_backend_name() == "sqlite":
         return _sqlite_engine(parsed, pool_size)
     return _postgresql_engine(parsed, statement_timeout_s, pool_size)
+
+
+def upsert(session: Session, table: type[DeclarativeBase]) -> Any:
+    """Begin an INSERT that has ON CONFLICT, which both databases spell alike.
+
+    Typed Any, because SQLAlchemy gives the two no common parent.
+    """
+    insert = _INSERTS[session.get_bind().dialect.name]
+    return insert(table)
+
+
+_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 @contextmanager

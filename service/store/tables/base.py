@@ -18,8 +18,7 @@ Digest = Annotated[str, mapped_column(String(64))]
 
 Counter = Annotated[int, mapped_column(BigInteger, default=0)]
 
-# JSON rather than JSONB: nothing queries inside, and JSONB would reorder what users wrote.
-Plain = Annotated[dict[str, Any], mapped_column(JSON(none_as_null=True))]
+Instant = Annotated[datetime, mapped_column(UtcTimestamp)]
 
 CreatedAt = Annotated[datetime, mapped_column(UtcTimestamp, default=db_now())]
 
@@ -37,8 +36,8 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
+    # JSON rather than JSONB: nothing queries inside, and JSONB would reorder what users wrote.
     type_annotation_map: ClassVar[dict[Any, Any]] = {
-        datetime: UtcTimestamp,
         dict[str, Any]: JSON(none_as_null=True),
         list[Any]: JSON(none_as_null=True),
     }

@@ -15,7 +15,8 @@ class BlobRow(Base):
 
     sha256: Mapped[Digest] = mapped_column(primary_key=True)
     bytes: Mapped[int] = mapped_column(BigInteger)
-    created_at: Mapped[CreatedAt]
+    put_at: Mapped[CreatedAt]
+    """When it was put last; what is young is not swept though nothing names it yet."""
 
 
 class BlobChunkRow(Base):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.store.tables.base import Base, CreatedAt, Digest, Id
+from service.store.tables.base import Base, CreatedAt, Digest, Id, Instant
 
 
 class DatasetRow(Base):
@@ -38,4 +37,4 @@ class DatasetRow(Base):
     blob_sha256: Mapped[Digest | None] = mapped_column(ForeignKey("blobs.sha256"))
     """The typed Parquet that trainings read."""
     created_at: Mapped[CreatedAt]
-    deleted_at: Mapped[datetime | None]
+    deleted_at: Mapped[Instant | None]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ForeignKey, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.store.tables.base import Base, CreatedAt, Digest, Id
+from service.store.tables.base import Base, CreatedAt, Digest, Id, Instant
 
 
 class IdempotencyKeyRow(Base):
@@ -19,9 +18,9 @@ class IdempotencyKeyRow(Base):
     project_id: Mapped[Id] = mapped_column(ForeignKey("projects.id"), primary_key=True)
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     fingerprint: Mapped[Digest]
-    token: Mapped[Id]
+    token: Mapped[str] = mapped_column(String(32))
     """Whose flight it is: only that one may write the answer."""
-    locked_until: Mapped[datetime]
+    locked_until: Mapped[Instant]
     status: Mapped[int | None] = mapped_column(Integer)
     body: Mapped[str | None] = mapped_column(Text)
     headers: Mapped[dict[str, Any] | None]

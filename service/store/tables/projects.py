@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.store.tables.base import Base, CreatedAt, Digest, Id
+from service.store.tables.base import Base, CreatedAt, Digest, Id, Instant
 
 
 class ProjectRow(Base):
@@ -32,5 +31,5 @@ class ApiKeyRow(Base):
     digest: Mapped[Digest]
     scopes: Mapped[list[Any]]
     created_at: Mapped[CreatedAt]
-    expires_at: Mapped[datetime | None]
-    revoked_at: Mapped[datetime | None]
+    expires_at: Mapped[Instant | None]
+    revoked_at: Mapped[Instant | None]

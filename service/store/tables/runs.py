@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -20,8 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.store.instants import UtcTimestamp, db_now
-from service.store.tables.base import Base, Counter, CreatedAt, Digest, Id
+from service.store.tables.base import Base, Counter, CreatedAt, Digest, Id, Instant
 
 STATUSES = ("queued", "running", "paused", "succeeded", "stopped", "cancelled", "failed")
 TERMINAL_STATUSES = ("succeeded", "stopped", "cancelled", "failed")
@@ -80,23 +78,23 @@ class RunRow(Base):
     stop_reason: Mapped[str | None] = mapped_column(String(32))
     requested: Mapped[str | None] = mapped_column(String(16))
     error: Mapped[dict[str, Any] | None]
-    started_at: Mapped[datetime | None]
-    finished_at: Mapped[datetime | None]
+    started_at: Mapped[Instant | None]
+    finished_at: Mapped[Instant | None]
     event_seq: Mapped[Counter]
 
     # Waiting: whose turn it is, and which bells were rung for it.
     queue: Mapped[str] = mapped_column(String(64), default="slope.cpu")
     priority: Mapped[int] = mapped_column(Integer, default=0)
-    available_at: Mapped[datetime] = mapped_column(UtcTimestamp, default=db_now())
-    deadline_at: Mapped[datetime]
-    dispatched_at: Mapped[datetime | None]
+    available_at: Mapped[CreatedAt]
+    deadline_at: Mapped[Instant]
+    dispatched_at: Mapped[Instant | None]
     dispatch_count: Mapped[int] = mapped_column(Integer, default=0)
 
     # Running: who holds it. Every write of a holder names its fence.
     fence: Mapped[Counter]
     attempt: Mapped[int] = mapped_column(Integer, default=0)
     lease_owner: Mapped[str | None] = mapped_column(String(128))
-    lease_until: Mapped[datetime | None]
+    lease_until: Mapped[Instant | None]
     crashes_since_progress: Mapped[int] = mapped_column(Integer, default=0)
     crashes_total: Mapped[int] = mapped_column(Integer, default=0)
 
@@ -106,7 +104,7 @@ class RunRow(Base):
     trained_seconds: Mapped[float] = mapped_column(Double, default=0.0)
     samples_per_second: Mapped[float | None] = mapped_column(Double)
     eta_seconds: Mapped[float | None] = mapped_column(Double)
-    progress_at: Mapped[datetime | None]
+    progress_at: Mapped[Instant | None]
     metrics: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """The latest epoch's, `epoch` among them; a value that is not finite is null."""
     best: Mapped[dict[str, Any] | None]

@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy import Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.store.instants import UtcTimestamp, db_now
 from service.store.tables.base import Base, CreatedAt
 
 
@@ -22,5 +21,5 @@ class WorkerRow(Base):
     queues: Mapped[list[Any]]
     slots: Mapped[int] = mapped_column(Integer, default=1)
     created_at: Mapped[CreatedAt]
-    last_seen: Mapped[CreatedAt] = mapped_column(UtcTimestamp, default=db_now())
+    last_seen: Mapped[CreatedAt]
     draining: Mapped[bool] = mapped_column(default=False)

@@ -1,0 +1,94 @@
+"""Workers: who is there to train, and who should stop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, func, select, update
+
+from service.store.db import upsert
+from service.store.instants import db_now
+from service.store.tables import WorkerRow
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+
+    from service.store.db import Sessions
+
+# Three times the five seconds between two signs of life, and a margin for a busy machine.
+ALIVE_S = 20.0
+KEPT_S = 86_400.0
+
+
+@dataclass(frozen=True)
+class WorkerIdentity:
+    """A worker process as it introduces itself."""
+
+    id: str
+    pid: int
+    host: str
+    queues: Sequence[str]
+    slots: int
+    """Trainings at once."""
+
+
+class Workers:
+    """Keeps the workers' signs of life."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    def announce(self, worker: WorkerIdentity) -> None:
+        """Introduce a worker, or introduce it again after a restart."""
+        row = {
+            "pid": worker.pid,
+            "host": worker.host,
+            "queues": list(worker.queues),
+            "slots": worker.slots,
+            "created_at": db_now(),
+            "last_seen": db_now(),
+            "draining": False,
+        }
+        with self._sessions.begin() as session:
+            session.execute(
+                upsert(session, WorkerRow)
+                .values(row | {"id": worker.id})
+                .on_conflict_do_update(index_elements=["id"], set_=row)
+            )
+
+    def seen(self, worker_id: str) -> bool:
+        """Note a sign of life; False when the worker is unknown and must announce itself."""
+        with self._sessions.begin() as session:
+            alive = update(WorkerRow).where(WorkerRow.id == worker_id).values(last_seen=db_now())
+            return session.execute(alive.returning(WorkerRow.id)).first() is not None
+
+    def drain(self, worker_id: str) -> None:
+        """Ask every training of a worker, by its next heartbeat, to give its run back."""
+        with self._sessions.begin() as session:
+            session.execute(
+                update(WorkerRow).where(WorkerRow.id == worker_id).values(draining=True)
+            )
+
+    def leave(self, worker_id: str) -> None:
+        """Remove a worker that ends in order."""
+        with self._sessions.begin() as session:
+            session.execute(delete(WorkerRow).where(WorkerRow.id == worker_id))
+
+    def alive(self) -> int:
+        """Return how many workers gave a sign of life lately and take runs."""
+        with self._sessions.read() as session:
+            return session.scalar(select(func.count()).where(*is_alive())) or 0
+
+    def forget(self) -> int:
+        """Delete workers silent for a day; return how many."""
+        with self._sessions.begin() as session:
+            silent = WorkerRow.last_seen < db_now(-KEPT_S)
+            gone = session.execute(delete(WorkerRow).where(silent).returning(WorkerRow.id))
+            return len(gone.all())
+
+
+def is_alive() -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions on a worker that takes runs."""
+    return WorkerRow.last_seen > db_now(-ALIVE_S), WorkerRow.draining.is_(False)

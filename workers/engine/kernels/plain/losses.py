@@ -71,32 +71,36 @@ class SoftmaxCrossEntropy:
     def __init__(self, shape: Shape, dtype: DType) -> None:
         rows, classes = shape
         self._n_rows = rows
-        self._rows = np.array(rows, np.intp)
-        self._scale = np.array(rows, dtype)
         self._by_class = np.empty((classes, rows), dtype)
         self._flat = self._by_class.reshape(-1)
-        self._per_row = np.empty(rows, dtype)
-        self._true = np.empty(rows, dtype)
-        self._ones = np.ones(rows, dtype)
-        self._columns = np.arange(rows)
+        self._row = np.arange(rows)
+        self._rows = np.array(rows, np.intp)
         self._places = np.empty(rows, np.intp)
+        self._sums = np.empty(rows, dtype)
+        self._true = np.empty(rows, dtype)
+        self._logs = np.empty(rows, dtype)
+        self._ones = np.ones(rows, dtype)
         self._share = np.array(1.0 / rows, dtype)
+        self._scale = np.array(rows, dtype)
 
     def __call__(self, scores: Array, targets: Labels, gradient: Array) -> float:
         """Targets (B,): labels in [0, K) of type intp."""
-        by_class, per_row, true, places = self._by_class, self._per_row, self._true, self._places
+        by_class, flat, places = self._by_class, self._flat, self._places
+        sums, true, logs = self._sums, self._true, self._logs
         np.multiply(targets, self._rows, out=places)
-        np.add(places, self._columns, out=places)
+        np.add(places, self._row, out=places)
         np.copyto(by_class, scores.T)
-        np.maximum.reduce(by_class, axis=0, out=per_row)
-        np.subtract(by_class, per_row, out=by_class)
-        np.take(self._flat, places, out=true, mode="clip")
+        np.maximum.reduce(by_class, axis=0, out=sums)
+        np.subtract(by_class, sums, out=by_class)
+        flat.take(places, out=true, mode="clip")
         np.exp(by_class, out=by_class)
-        np.add.reduce(by_class, axis=0, out=per_row)
-        normaliser = per_row * self._scale
-        np.log(per_row, out=per_row)
-        np.subtract(per_row, true, out=true)
-        np.divide(by_class, normaliser, out=by_class)
-        self._flat[places] -= self._share
+        np.add.reduce(by_class, axis=0, out=sums)
+        np.log(sums, out=logs)
+        np.subtract(logs, true, out=logs)
+        np.multiply(sums, self._scale, out=sums)
+        np.divide(by_class, sums, out=by_class)
+        flat.take(places, out=true, mode="clip")
+        np.subtract(true, self._share, out=true)
+        flat[places] = true
         np.copyto(gradient, by_class.T)
-        return float(np.dot(true, self._ones)) / self._n_rows
+        return float(np.dot(logs, self._ones)) / self._n_rows

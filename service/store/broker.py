@@ -1,24 +1,169 @@
-"""The broker: a doorbell. The ledger is the truth; whatever is lost here is rung again."""
+"""The broker: a doorbell. The ledger is the truth; a bell that is lost is rung again."""
 
 from __future__ import annotations
 
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-class BrokerUnavailable(Exception):  # noqa: N818 - said by callers as "broker unavailable"
-    """The broker is down or hung; nothing depends on it but speed."""
+from celery import Celery
+from kombu.exceptions import KombuError, OperationalError
+from redis.exceptions import RedisError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TASK = "slope.train"
+"""The one task's name; its one argument is a run's id."""
+
+QUEUE_CPU = "slope.cpu"
+
+CANARY = "canary"
+
+# Of one reply. A ring is one exchange on a connection that stands, so that a hung broker holds up
+# a caller for less than half a second in all.
+REPLY_S = 0.2
+
+# After a failure nobody waits for the broker again for so long; bells are rung again anyway.
+QUIET_S = 1.0
+
+TRANSPORT_OPTIONS: dict[str, Any] = {
+    # A message is acknowledged when its run starts, so that this bounds nothing but messages
+    # lost between the queue and a worker: five minutes, not the hour of the default, and swept
+    # every five seconds rather than every hundred.
+    "visibility_timeout": 300,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    # The default waits for ever for a broker that hangs.
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+    # Other applications on the same server would share, and set, each other's timeouts.
+    "global_keyprefix": "slope:",
+    "client_name": "slope",
+}
+
+CELERY: dict[str, Any] = {
+    # JSON only: unpickling runs code.
+    "task_serializer": "json",
+    "accept_content": ["json"],
+    "event_serializer": "json",
+    # Acknowledged when the run starts: with acks_late Redis would deliver a run longer than its
+    # visibility timeout a second time, and again, while it trains. A run lost with its worker
+    # comes back through its lease, so that these three would only repeat it.
+    "task_acks_late": False,
+    "task_reject_on_worker_lost": False,
+    "task_retry_on_worker_lost": False,
+    # The ledger holds results; a result backend leaks keys and has run commands (CVE-2021-23727).
+    "task_ignore_result": True,
+    "result_backend": None,
+    # One message per free slot: what a busy worker holds back another could train.
+    "worker_disable_prefetch": True,
+    "worker_prefetch_multiplier": 1,
+    "task_default_queue": QUEUE_CPU,
+    "task_create_missing_queues": True,
+    # Workers wait for their broker for ever; who publishes does not wait at all.
+    "broker_connection_retry_on_startup": True,
+    "broker_connection_max_retries": None,
+    "task_publish_retry": False,
+    "broker_pool_limit": 10,
+    # A broker that is away for a moment must not end trainings.
+    "worker_cancel_long_running_tasks_on_connection_loss": False,
+    # Cancelling goes through the ledger and its heartbeats; revocations would live in memory.
+    "worker_enable_remote_control": False,
+    "worker_send_task_events": False,
+    # With no ETA tasks there is nothing to wait for in an idle worker.
+    "worker_enable_soft_shutdown_on_idle": False,
+    "worker_hijack_root_logger": False,
+    # Bounds what leaks.
+    "worker_max_tasks_per_child": 50,
+    "enable_utc": True,
+    "timezone": "UTC",
+}
+
+
+def celery_settings(url: str, *, shutdown_s: float) -> dict[str, Any]:
+    """Return the settings of a worker's Celery app; `shutdown_s` is its time to checkpoint."""
+    return CELERY | {
+        "broker_url": url,
+        "broker_transport_options": dict(TRANSPORT_OPTIONS),
+        # SIGTERM alone would wait for trainings of hours; REMAP_SIGTERM=SIGQUIT makes it this.
+        "worker_soft_shutdown_timeout": shutdown_s,
+    }
+
+
+class BrokerUnavailableError(Exception):
+    """The broker is down, hung, or was a moment ago."""
 
 
 class Broker:
-    """Rings for runs; every call returns or raises within half a second."""
+    """Rings for runs. Every call returns or raises within half a second."""
 
-    def __init__(self, url: str) -> None: ...
+    def __init__(self, url: str) -> None:
+        self._app = Celery("slope", set_as_current=False, config_source=_publisher_settings(url))
+        self._quiet_until = 0.0
 
-    def ring(self, run_id: str, *, queue: str, expires_s: float) -> None:
-        """Ask any worker of a queue to look at a run; a bell nobody heard expires."""
+    def ring(self, run_id: str, *, queue: str = QUEUE_CPU, expires_s: float = 30.0) -> None:
+        """Ask a worker to look at a run; a bell that nobody hears expires.
+
+        Raises:
+            BrokerUnavailableError: nothing was rung, as far as one can tell.
+        """
+        with self._answering():
+            self._app.send_task(TASK, args=(run_id,), queue=queue, expires=expires_s, retry=False)
 
     def ping(self) -> bool:
         """Tell whether the broker answers."""
-        return False
+        try:
+            with self._answering(), self._client() as client:
+                return bool(client.ping())
+        except BrokerUnavailableError:
+            return False
 
-    def check_canary(self) -> bool:
-        """Tell whether the broker lost its data since the last check."""
-        return False
+    def has_canary(self) -> bool:
+        """Tell whether the broker still has the data it had when `set_canary` was called.
+
+        Raises:
+            BrokerUnavailableError: it does not answer.
+        """
+        with self._answering(), self._client() as client:
+            # Not EXISTS: kombu's client puts its prefix before the keys of some commands only.
+            return client.get(CANARY) is not None
+
+    def set_canary(self) -> None:
+        """Leave a key that is gone when the broker's data is.
+
+        Raises:
+            BrokerUnavailableError: it does not answer.
+        """
+        with self._answering(), self._client() as client:
+            client.set(CANARY, 1)
+
+    @contextmanager
+    def _client(self) -> Iterator[Any]:
+        with self._app.pool.acquire(block=True) as connection:
+            yield connection.default_channel.client
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        if time.monotonic() < self._quiet_until:
+            raise BrokerUnavailableError
+        try:
+            yield
+        except (OperationalError, KombuError, RedisError, OSError) as error:
+            self._quiet_until = time.monotonic() + QUIET_S
+            raise BrokerUnavailableError from error
+
+
+def _publisher_settings(url: str) -> dict[str, Any]:
+    impatient = {
+        "socket_timeout": REPLY_S,
+        "socket_connect_timeout": REPLY_S,
+        # A health check would be a second exchange, and the ring itself tells as much.
+        "health_check_interval": 0,
+        "max_retries": 0,
+    }
+    settings = celery_settings(url, shutdown_s=0.0)
+    settings["broker_transport_options"] |= impatient
+    return settings

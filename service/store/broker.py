@@ -18,6 +18,8 @@ TASK = "slope.train"
 
 QUEUE_CPU = "slope.cpu"
 
+# A hash, because kombu's client puts the prefix before the keys of some commands only: of SET but
+# not of GET, of HSET and of HGET.
 CANARY = "canary"
 
 # Of one reply. A ring is one exchange on a connection that stands, so that a hung broker holds up
@@ -128,8 +130,7 @@ class Broker:
             BrokerUnavailableError: it does not answer.
         """
         with self._answering(), self._client() as client:
-            # Not EXISTS: kombu's client puts its prefix before the keys of some commands only.
-            return client.get(CANARY) is not None
+            return client.hget(CANARY, CANARY) is not None
 
     def set_canary(self) -> None:
         """Leave a key that is gone when the broker's data is.
@@ -138,7 +139,7 @@ class Broker:
             BrokerUnavailableError: it does not answer.
         """
         with self._answering(), self._client() as client:
-            client.set(CANARY, 1)
+            client.hset(CANARY, CANARY, "1")
 
     @contextmanager
     def _client(self) -> Iterator[Any]:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from workers.tabular.csv_source import ByteStream
     from workers.tabular.options import Limits
 
-_BLOCK_BYTES = 4 << 20
 _BLOCK_BYTES_PER_COLUMN = 4 << 10
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -44,7 +43,7 @@ class Block:
 
 def block_bytes(limits: Limits, n_columns: int) -> int:
     """The size of a block: large beside a line, and beside the work that each column costs."""
-    return max(_BLOCK_BYTES, 2 * limits.line_bytes, _BLOCK_BYTES_PER_COLUMN * n_columns)
+    return max(limits.block_bytes, 2 * limits.line_bytes, _BLOCK_BYTES_PER_COLUMN * n_columns)
 
 
 def read_blocks(stream: ByteStream, marks: Marks, limits: Limits, size: int) -> Iterator[Block]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -48,13 +49,12 @@ def detect_dialect(source: CsvSource, parse: ParseWish, limits: Limits) -> Diale
             column_name_too_long; the errors of `read_blocks`, when the header is in such a block.
     """
     marks = _detect_marks(_head(source, limits), parse)
-    stream = source.open()
-    first = next(read_blocks(stream, marks, limits, block_bytes(limits, 0)), None)
-    stream.close()
+    with closing(source.open()) as stream:
+        first = next(read_blocks(stream, marks, limits, block_bytes(limits, 0)), None)
     text = "" if first is None else first.data.removeprefix(BYTE_ORDER_MARK).decode()
     record = next(read_records(text, marks), None)
     if record is None:
-        raise TableError("dataset_empty", "the file holds no record")
+        raise _no_header(text)
     if len(record.cells) > limits.columns:
         detail = f"the file has {len(record.cells)} columns, and at most {limits.columns} are read"
         raise TableError("too_many_columns", detail, limit=limits.columns)
@@ -66,13 +66,21 @@ def detect_dialect(source: CsvSource, parse: ParseWish, limits: Limits) -> Diale
     return Dialect(marks, names, record.last_line + 1, parse.decimal or ".")
 
 
+def _no_header(text: str) -> TableError:
+    if text.strip():
+        return TableError("dataset_unreadable", "line 1 cannot be read as CSV", line=1)
+    return TableError("dataset_empty", "the file holds no record")
+
+
 def body_blocks(source: CsvSource, dialect: Dialect, limits: Limits) -> Iterator[Block]:
-    """The records behind the header, in blocks."""
-    stream = source.open()
+    """The records behind the header, in blocks with one or more each."""
     size = block_bytes(limits, len(dialect.names))
-    for block in read_blocks(stream, dialect.marks, limits, size):
-        yield block if block.first_line > 1 else _without_header(block, dialect)
-    stream.close()
+    with closing(source.open()) as stream:
+        for block in read_blocks(stream, dialect.marks, limits, size):
+            body = block if block.first_line > 1 else _without_header(block, dialect)
+            # Arrow refuses to parse what is nothing but blank lines.
+            if body.data.lstrip(b"\r\n"):
+                yield body
 
 
 def _without_header(block: Block, dialect: Dialect) -> Block:
@@ -85,10 +93,8 @@ def _without_header(block: Block, dialect: Dialect) -> Block:
 
 
 def _head(source: CsvSource, limits: Limits) -> bytes:
-    stream = source.open()
-    head = stream.read(limits.line_bytes)
-    stream.close()
-    return head.removeprefix(BYTE_ORDER_MARK)
+    with closing(source.open()) as stream:
+        return stream.read(limits.line_bytes).removeprefix(BYTE_ORDER_MARK)
 
 
 def _detect_marks(head: bytes, parse: ParseWish) -> Marks:

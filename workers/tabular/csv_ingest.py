@@ -53,9 +53,9 @@ def _guess(source: CsvSource, options: IngestOptions) -> Typing:
         if column not in dialect.names:
             raise TableError("unknown_column", "the file has no such column", column=column)
     block = next(body_blocks(source, dialect, options.limits), None)
-    cells = {} if block is None else ColumnReader(dialect, options).read_cells(block)
-    if not cells or not len(cells[dialect.names[0]].indices):
+    if block is None:
         raise TableError("dataset_empty", "the file has no row below its header")
+    cells = ColumnReader(dialect, options).read_cells(block)
     if options.parse.decimal is None and uses_decimal_comma(list(cells.values())):
         dialect = replace(dialect, decimal=",")
     reader = ColumnReader(dialect, options)

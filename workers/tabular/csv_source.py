@@ -67,9 +67,8 @@ class CsvSource:
             TableError: content_sniff for an archive, a document or a program, not_built for the
                 table formats that are not read yet, encoding for UTF-16 and UTF-32 unannounced.
         """
-        stream = self.open_bytes()
-        head = stream.read(_HEAD_BYTES)
-        stream.close()
+        with self.open_bytes() as stream:
+            head = stream.read(_HEAD_BYTES)
         for magic, name in _OTHER_CONTENT.items():
             if head.startswith(magic):
                 raise TableError("content_sniff", f"the file is {name}, not CSV")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -45,9 +45,10 @@ class RowDigests:
 
 def _words(chunk: Column) -> NDArray[np.uint64]:
     """A 64-bit word for each cell, the same for equal cells."""
-    words: Column
+    words: Any
     if isinstance(chunk, pa.DictionaryArray):
-        hashes = pa.array([hash(text) for text in chunk.dictionary.to_pylist()], pa.int64())
+        texts = chunk.dictionary.to_pylist()
+        hashes = pa.array(np.fromiter(map(hash, texts), np.int64, len(texts)))
         words = hashes.take(chunk.indices)
     elif pa.types.is_boolean(chunk.type):
         words = chunk.cast(pa.int64())

@@ -34,7 +34,7 @@ def numeric_profile(
         name=name,
         type="numeric",
         missing=column.null_count,
-        distinct=_n_distinct(ordered),
+        distinct=count_distinct(ordered),
         min=float(ordered[0]) if len(ordered) else None,
         max=float(ordered[-1]) if len(ordered) else None,
         mean=mean,
@@ -66,7 +66,11 @@ def time_profile(name: str, column: Chunks, wished: ColumnType | None) -> Column
     )
 
 
-def _n_distinct(ordered: NDArray[np.generic]) -> int:
+def count_distinct(ordered: NDArray[np.generic]) -> int:
+    """The number of different values in an ascending array.
+
+    NumPy's unique takes many times as long on integers that hardly repeat.
+    """
     return min(1, len(ordered)) + int(np.count_nonzero(ordered[1:] != ordered[:-1]))
 
 

@@ -27,7 +27,11 @@ ENCODINGS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What one file may cost; a `line` is what stands between two line ends."""
+    """What one file may cost.
+
+    A line is what stands between two line ends; a block is what is parsed at once, and grows with
+    the longest line and with the number of columns.
+    """
 
     rows: int = 10_000_000
     columns: int = 10_000
@@ -35,6 +39,7 @@ class Limits:
     line_bytes: int = 1 << 20
     field_bytes: int = 64 << 10
     name_characters: int = 256
+    block_bytes: int = 4 << 20
     cpu_seconds: int = 60
     memory_bytes: int = 4 << 30
     open_files: int = 64

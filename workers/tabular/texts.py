@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from workers.tabular.cells import are_numbers
+from workers.tabular.numbers import count_distinct
 from workers.tabular.profile import ColumnProfile, TableWarning, TopValue
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class TextSummary:
         """The number of different values."""
         if self.counts is not None:
             return len(self.counts)
-        return len(np.unique(np.concatenate(self.hashes)))
+        return count_distinct(np.sort(np.concatenate(self.hashes)))
 
     def _add(self, chunk: Any, start: int, decimal: str) -> None:
         texts = chunk.dictionary
@@ -79,13 +80,15 @@ class TextSummary:
         self._count(texts.to_pylist(), counts)
 
     def _count(self, texts: list[str], counts: NDArray[np.int64]) -> None:
-        used = [(text, int(n)) for text, n in zip(texts, counts, strict=True) if n]
-        self.hashes.append(np.array([hash(text) for text, _ in used], np.int64))
-        if self.counts is not None:
-            for text, n in used:
+        hashes = np.fromiter(map(hash, texts), np.int64, len(texts))
+        self.hashes.append(hashes[counts > 0])
+        if self.counts is None:
+            return
+        for text, n in zip(texts, counts.tolist(), strict=True):
+            if n:
                 self.counts[text] += n
-            if len(self.counts) > _COUNTED_VALUES:
-                self.counts = None
+        if len(self.counts) > _COUNTED_VALUES:
+            self.counts = None
 
 
 def text_profile(

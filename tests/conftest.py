@@ -1,0 +1,91 @@
+"""Fixtures of all tests: fresh databases and the private servers behind them.
+
+Every pytest process starts its own servers, so that xdist's workers share nothing.
+"""
+
+from __future__ import annotations
+
+import os
+
+# Bits depend on the number of BLAS threads, and NumPy reads it when it is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import shutil
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from service.store import migrate
+from service.store.db import Sessions, make_engine
+from tests.servers.postgres import PostgresServer
+from tests.servers.redis import RedisServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_TEMPLATE = "slope_template"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A private PostgreSQL whose template database is migrated."""
+    server = PostgresServer()
+    try:
+        migrate.upgrade(server.create(_TEMPLATE))
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """A private Redis; tests that disturb it leave it running."""
+    server = RedisServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def redis(redis_server: RedisServer) -> RedisServer:
+    """The private Redis, empty."""
+    redis_server.flush()
+    return redis_server
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    migrate.upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A fresh, migrated SQLite database."""
+    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'slope.db')}"
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> Iterator[str]:
+    """A fresh, migrated PostgreSQL database."""
+    name = f"slope_{uuid4().hex}"
+    yield postgres.create(name, _TEMPLATE)
+    postgres.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh, migrated database of each kind in turn."""
+    name = "sqlite_url" if request.param == "sqlite" else "postgres_url"
+    return str(request.getfixturevalue(name))
+
+
+@pytest.fixture
+def sessions(database_url: str) -> Iterator[Sessions]:
+    """Sessions on a fresh database of each kind in turn."""
+    fresh = Sessions(make_engine(database_url))
+    yield fresh
+    fresh.dispose()

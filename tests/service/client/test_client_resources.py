@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -36,7 +36,11 @@ def test_the_key_travels_as_a_bearer(server: ScriptedServer, client: Client) -> 
 def test_a_run_is_made_of_fields_or_of_a_whole_wish(server: ScriptedServer, client: Client) -> None:
     server.on("POST", RUNS, Answer(wire.run("queued"), status=202))
     layers = [DenseSpec(units=8)]
-    fields = {"dataset_id": wire.DATASET_ID, "target": "y", "network": {"layers": layers}}
+    fields: dict[str, Any] = {
+        "dataset_id": wire.DATASET_ID,
+        "target": "y",
+        "network": {"layers": layers},
+    }
     client.runs.create(**fields, seed=3)
     client.runs.create(RunCreate.model_validate(fields | {"seed": 3}))
     by_fields, by_wish = (request.json() for request in server.received)

@@ -1,0 +1,33 @@
+"""A curve in one line of text."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+BARS = "▁▂▃▄▅▆▇█"
+GAP = " "
+
+
+def sparkline(values: Sequence[float | None], *, width: int = 60) -> str:
+    """Draw values from the lowest (▁) to the highest (█) of them, at most `width` characters.
+
+    Where there are more values than characters, each character shows the mean of its share, so
+    that the whole curve is there. None, a value that was not finite, leaves a gap.
+    """
+    n = min(width, len(values))
+    shares = [values[i * len(values) // n : (i + 1) * len(values) // n] for i in range(n)]
+    means = [_mean([v for v in share if v is not None]) for share in shares]
+    finite = [mean for mean in means if not math.isnan(mean)]
+    if not finite:
+        return GAP * n
+    low, high = min(finite), max(finite)
+    scale = (len(BARS) - 1) / (high - low) if high > low else 0.0
+    return "".join(GAP if math.isnan(m) else BARS[round((m - low) * scale)] for m in means)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values) if values else math.nan

@@ -1,0 +1,44 @@
+"""A run in a few lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from service.schemas.runs import Run
+
+_STYLES = {"succeeded": "green", "failed": "red", "cancelled": "yellow"}
+
+
+def run_summary(run: Run) -> Text:
+    """Return state, metrics and what can be done next."""
+    text = Text()
+    text.append(run.status, style=_STYLES.get(run.status, "bold"))
+    if run.stop_reason is not None:
+        text.append(f" ({run.stop_reason})")
+    text.append(f"  {run.id}  epoch {run.progress.epoch} of {run.progress.epochs}{_took(run)}")
+    if run.error is not None:
+        text.append(f"\n  {run.error.code}: {run.error.detail}", style="red")
+    if metrics := format_metrics(run.metrics):
+        text.append(f"\n  {metrics}")
+    if run.model_id is not None:
+        ref = run.spec.model or run.model_id
+        text.append(f"\n  predict with it: slope predict {ref} FILE")
+    return text
+
+
+def format_metrics(metrics: dict[str, float | int | None]) -> str:
+    """Return the metrics of an epoch in one line."""
+    return "  ".join(
+        f"{name} {value:.4g}"
+        for name, value in metrics.items()
+        if value is not None and name != "epoch"
+    )
+
+
+def _took(run: Run) -> str:
+    if run.started_at is None or run.finished_at is None:
+        return ""
+    return f", {(run.finished_at - run.started_at).total_seconds():.1f} s"

@@ -1,0 +1,1 @@
+"""Tables and mathematics made one model: recipes, estimator, evaluation, codec."""

@@ -1,0 +1,32 @@
+"""Whether a plan stays within the limits of parameters, memory and steps."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from workers.engine import cost
+
+if TYPE_CHECKING:
+    from workers.modelling.findings import Findings
+    from workers.modelling.plan import ModelPlan, PlanLimits
+
+
+def check_size(
+    plan: ModelPlan, n_inputs: int, n_train: int, limits: PlanLimits, findings: Findings
+) -> None:
+    """Note what is too large; n_inputs is the most columns that the features can become."""
+    training = plan.training
+    steps = training.epochs * math.ceil(n_train / training.batch_size)
+    if steps > limits.steps:
+        detail = f"{steps} steps of training; the limit is {limits.steps}."
+        findings.problem("/training/epochs", "too_many_steps", detail, limits.steps)
+    network = plan.build_network(n_inputs)
+    if network.n_parameters > limits.parameters:
+        detail = f"{network.n_parameters} parameters; the limit is {limits.parameters}."
+        findings.problem("/network", "model_too_large", detail, limits.parameters)
+        return
+    memory = cost.estimate(network, training, n_train).memory_bytes
+    if memory > limits.memory_bytes:
+        detail = f"About {memory} bytes of memory for training; the limit is {limits.memory_bytes}."
+        findings.problem("/training", "too_much_memory", detail, limits.memory_bytes)

@@ -1,0 +1,149 @@
+"""One cell of a request read as its feature's number or code, as strictly as the table was."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from workers.tabular.encoders import MISSING, UNSEEN, CategoricalEncoder
+from workers.tabular.features import MICROSECONDS
+from workers.tabular.types import BLANKS, parse_boolean, parse_datetime, parse_number
+
+if TYPE_CHECKING:
+    from workers.tabular.encoders import Encoder, NumericType
+
+CellReader = Callable[[Any], float]
+"""From a cell to the number of a numeric feature (NaN: missing) or to the code of a category."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_LARGEST_EXACT_INTEGER = 2**53
+
+
+class CellError(Exception):
+    """A cell that is not of its feature's type; the detail never repeats it.
+
+    Codes: not_a_number, not_finite, not_a_boolean, not_a_datetime, not_a_category.
+    """
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+def json_reader(encoder: Encoder) -> CellReader:
+    """Reads JSON values: numbers for numbers, true and false for booleans, text for the rest.
+
+    null is missing. A category also takes a number, as `spelled` writes it.
+    """
+    if isinstance(encoder, CategoricalEncoder):
+        return _json_category(encoder)
+    return _JSON[encoder.type]
+
+
+def text_reader(encoder: Encoder) -> CellReader:
+    """Reads the cells of a text file, None being missing."""
+    if isinstance(encoder, CategoricalEncoder):
+        return _text_category(encoder)
+    return _TEXT[encoder.type]
+
+
+def spelled(number: float) -> str:
+    """A number as a level or a label: a whole one without point or exponent, else the shortest."""
+    whole = float(number).is_integer() and abs(number) <= _LARGEST_EXACT_INTEGER
+    return str(int(number)) if whole else repr(float(number))
+
+
+def _json_number(value: Any) -> float:
+    if value is None:
+        return math.nan
+    # By the exact type, because to Python True is an integer as well.
+    if type(value) is not float and type(value) is not int:
+        raise CellError("not_a_number", "A number or null is expected here.")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise CellError("not_finite", "The number is not finite.")
+    return number
+
+
+def _json_boolean(value: Any) -> float:
+    if value is None:
+        return math.nan
+    if value is not True and value is not False:
+        raise CellError("not_a_boolean", "true, false or null is expected here.")
+    return float(value)
+
+
+def _json_datetime(value: Any) -> float:
+    if value is not None and type(value) is not str:
+        raise CellError("not_a_datetime", "A date as text or null is expected here.")
+    return _text_datetime(value)
+
+
+def _json_category(encoder: CategoricalEncoder) -> CellReader:
+    codes = encoder.codes
+
+    def read(value: Any) -> float:
+        if value is None:
+            return MISSING
+        if type(value) is float or type(value) is int:
+            return codes.get(spelled(_json_number(value)), UNSEEN)
+        if type(value) is not str:
+            raise CellError("not_a_category", "A text, a number or null is expected here.")
+        return codes.get(value.strip(BLANKS), UNSEEN)
+
+    return read
+
+
+def _text_number(cell: str | None) -> float:
+    if cell is None:
+        return math.nan
+    number = parse_number(cell)
+    if number is None:
+        raise CellError("not_a_number", "The cell is not a finite decimal number.")
+    return number
+
+
+def _text_boolean(cell: str | None) -> float:
+    if cell is None:
+        return math.nan
+    value = parse_boolean(cell)
+    if value is None:
+        raise CellError("not_a_boolean", "The cell is neither true nor false.")
+    return float(value)
+
+
+def _text_datetime(cell: str | None) -> float:
+    if cell is None:
+        return math.nan
+    moment = parse_datetime(cell)
+    if moment is None:
+        raise CellError("not_a_datetime", "The cell is not an ISO 8601 date or date and time.")
+    return ((moment - _EPOCH) // _MICROSECOND) / MICROSECONDS
+
+
+def _text_category(encoder: CategoricalEncoder) -> CellReader:
+    codes = encoder.codes
+
+    def read(cell: str | None) -> float:
+        return MISSING if cell is None else codes.get(cell.strip(BLANKS), UNSEEN)
+
+    return read
+
+
+_JSON: dict[NumericType, CellReader] = {
+    "numeric": _json_number,
+    "boolean": _json_boolean,
+    "datetime": _json_datetime,
+}
+_TEXT: dict[NumericType, CellReader] = {
+    "numeric": _text_number,
+    "boolean": _text_boolean,
+    "datetime": _text_datetime,
+}

@@ -1,0 +1,171 @@
+"""How one column becomes numbers: what is learned from its training rows, and kept as plain data.
+
+A number is imputed by the median and standardised; a category becomes one column per level, of
+which one is 1 (one-hot).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.float64]
+
+NumericType = Literal["numeric", "boolean", "datetime"]
+FeatureType = Literal["numeric", "boolean", "datetime", "categorical"]
+
+MAX_LEVELS = 100
+"""A category with more levels keeps the most frequent ones; the others share one column."""
+
+UNSEEN, MISSING = 0, 1
+"""The codes of categorical cells that stand at no level; the levels' codes follow."""
+
+_SQUARABLE = 1e150
+_NOWHERE = -1
+
+
+@dataclass(frozen=True)
+class NumericEncoder:
+    """`(x - center) / scale`, a missing x standing at `fill`; plus 1 where x is missing.
+
+    A boolean is 0 or 1, a moment its seconds since 1970 UTC. `minimum` and `maximum` are those of
+    the training rows. The indicator is there where training rows miss values.
+    """
+
+    name: str
+    type: NumericType
+    fill: float
+    center: float
+    scale: float
+    minimum: float
+    maximum: float
+    indicator: bool
+
+    @classmethod
+    def fit(
+        cls, name: str, kind: NumericType, values: Numbers, *, standardise: bool
+    ) -> NumericEncoder:
+        """Learn from the training rows' values (n,), NaN where missing.
+
+        Mean and population standard deviation are those of the imputed column. A column of one
+        value is centred and not scaled, one without any value stands at 0. A boolean's median is
+        its majority, a tie counting as true.
+        """
+        missing = np.isnan(values)
+        present = values[~missing]
+        minimum = float(present.min()) if len(present) else 0.0
+        maximum = float(present.max()) if len(present) else 0.0
+        fill = float(np.median(present)) if len(present) else 0.0
+        if kind == "boolean":
+            fill = float(fill >= 0.5)
+        center, scale = 0.0, 1.0
+        if standardise:
+            center, scale = moments(np.where(missing, fill, values))
+        indicator = standardise and bool(missing.any())
+        return cls(name, kind, fill, center, scale, minimum, maximum, indicator)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What its columns are called."""
+        return (self.name, f"{self.name} is missing") if self.indicator else (self.name,)
+
+    def to_plain(self) -> dict[str, Any]:
+        """The encoder as plain data."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class CategoricalEncoder:
+    """One column per level, in sorted order; then "other", then "missing", where there are such.
+
+    `levels` have a column each and `rare` levels share "other"; `has_missing` says that training
+    rows miss values, which makes missing a level of its own. A level that training never saw is
+    "other" too, or none of the columns where there is no "other": a column that was 0 in all of
+    training would bring in initial weights that nothing has taught.
+    """
+
+    name: str
+    levels: tuple[str, ...]
+    rare: tuple[str, ...]
+    has_missing: bool
+    most_frequent: str | None
+    type: Literal["categorical"] = "categorical"
+
+    @classmethod
+    def fit(cls, name: str, counts: Mapping[str, int], *, n_missing: int) -> CategoricalEncoder:
+        """Learn from how often each level stands in the training rows; 0 times is never."""
+        by_count = sorted(
+            (level for level in counts if counts[level]), key=lambda x: (-counts[x], x)
+        )
+        return cls(
+            name,
+            levels=tuple(sorted(by_count[:MAX_LEVELS])),
+            rare=tuple(sorted(by_count[MAX_LEVELS:])),
+            has_missing=n_missing > 0,
+            most_frequent=by_count[0] if by_count else None,
+        )
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What its columns are called."""
+        named = tuple(f"{self.name}={level}" for level in self.levels)
+        other = (f"{self.name} is other",) if self.rare else ()
+        missing = (f"{self.name} is missing",) if self.has_missing else ()
+        return named + other + missing
+
+    @cached_property
+    def codes(self) -> dict[str, int]:
+        """The code of every level that training rows had."""
+        return {
+            level: code for code, level in enumerate(self.levels + self.rare, start=MISSING + 1)
+        }
+
+    @cached_property
+    def places(self) -> tuple[int, ...]:
+        """By code, which of the outputs is 1; -1 for none of them."""
+        n_levels, n_rare = len(self.levels), len(self.rare)
+        other = n_levels if n_rare else _NOWHERE
+        levels = (*range(n_levels), *(other for _ in range(n_rare)))
+        if self.has_missing:
+            missing = len(self.outputs) - 1
+        else:
+            missing = self.levels.index(self.most_frequent) if self.most_frequent else _NOWHERE
+        return (other, missing, *levels)
+
+    def to_plain(self) -> dict[str, Any]:
+        """The encoder as plain data."""
+        return asdict(self) | {"levels": list(self.levels), "rare": list(self.rare)}
+
+
+Encoder = NumericEncoder | CategoricalEncoder
+
+
+def encoder_from_plain(plain: Mapping[str, Any]) -> Encoder:
+    """The encoder that `to_plain` wrote; KeyError or TypeError for anything else."""
+    if plain["type"] == "categorical":
+        lists = {name: tuple(plain[name]) for name in ("levels", "rare")}
+        return CategoricalEncoder(**{**plain, **lists})
+    return NumericEncoder(**plain)
+
+
+def moments(values: Numbers) -> tuple[float, float]:
+    """Mean and population standard deviation; the latter 1 where there is nothing to divide by."""
+    lowest, highest = float(values.min()), float(values.max())
+    if lowest == highest:
+        return lowest, 1.0
+    # Squares of larger numbers overflow; dividing all by the largest costs a last bit at most.
+    unit = max(abs(lowest), abs(highest))
+    unit = unit if unit > _SQUARABLE else 1.0
+    scaled = values / unit
+    scale = float(scaled.std()) * unit
+    center = float(scaled.mean()) * unit
+    return center, scale if scale > 0.0 and math.isfinite(scale) else 1.0

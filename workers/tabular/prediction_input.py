@@ -1,0 +1,141 @@
+"""Rows, arrays or columns of a request as features, with every problem found in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workers.tabular.cell_readers import CellError, json_reader, text_reader
+from workers.tabular.encoders import CategoricalEncoder
+from workers.tabular.features import Features
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from workers.tabular.cell_readers import CellReader
+    from workers.tabular.encoders import Encoder
+
+MAX_PROBLEMS = 20
+
+
+@dataclass(frozen=True)
+class InputProblem:
+    """One thing wrong with a request's data: where (RFC 6901), what, and the limit it broke."""
+
+    pointer: str
+    code: str
+    detail: str
+    limit: int | None = None
+
+
+class PredictionInputError(Exception):
+    """Data that a model cannot read: its first problems, at most MAX_PROBLEMS.
+
+    Codes: missing_feature, unknown_feature, rows_width, rows_length and those of CellError.
+    """
+
+    def __init__(self, problems: Iterator[InputProblem]) -> None:
+        self.problems = tuple(islice(problems, MAX_PROBLEMS))
+        super().__init__("; ".join(f"{p.pointer} {p.code}" for p in self.problems))
+
+
+class InputReader:
+    """Reads requests for one fitted model; safe to use from many threads.
+
+    The way without problems is kept short; only when it fails are the problems looked for.
+    """
+
+    def __init__(self, encoders: Sequence[Encoder]) -> None:
+        self._names = tuple(encoder.name for encoder in encoders)
+        self._json = tuple(json_reader(encoder) for encoder in encoders)
+        self._text = tuple(text_reader(encoder) for encoder in encoders)
+        is_code = [isinstance(encoder, CategoricalEncoder) for encoder in encoders]
+        self._code_places = np.flatnonzero(is_code)
+        self._number_places = np.flatnonzero(np.logical_not(is_code))
+
+    def rows(self, rows: Sequence[Mapping[str, Any]]) -> Features:
+        """JSON objects by feature name, in any order of names; pointers are /rows/3/age."""
+        names = self._names
+        if any(len(row) != len(names) for row in rows):
+            raise PredictionInputError(self._wrong_names(rows))
+        try:
+            cells = [[row[name] for name in names] for row in rows]
+        except KeyError:
+            raise PredictionInputError(self._wrong_names(rows)) from None
+        return self._read(cells, self._json, "/rows", [pointer_part(name) for name in names])
+
+    def inputs(self, inputs: Sequence[Sequence[Any]]) -> Features:
+        """JSON arrays in the order of the features; pointers are /inputs/3/0."""
+        width = len(self._names)
+        if any(len(row) != width for row in inputs):
+            raise PredictionInputError(_wrong_widths(inputs, width))
+        return self._read(inputs, self._json, "/inputs", range(width))
+
+    def columns(self, columns: Mapping[str, Sequence[str | None]]) -> Features:
+        """Columns of text by feature name, None being missing; pointers as for `rows`."""
+        if set(columns) != set(self._names):
+            raise PredictionInputError(self._wrong_names([columns], "/columns"))
+        if len({len(column) for column in columns.values()}) > 1:
+            detail = "All columns must have the same number of rows."
+            raise PredictionInputError(iter([InputProblem("/columns", "rows_length", detail)]))
+        cells = list(zip(*(columns[name] for name in self._names), strict=True))
+        return self._read(cells, self._text, "/rows", [pointer_part(name) for name in self._names])
+
+    def _read(
+        self,
+        rows: Sequence[Sequence[Any]],
+        readers: Sequence[CellReader],
+        pointer: str,
+        places: Sequence[str | int],
+    ) -> Features:
+        try:
+            read = [[reader(cell) for reader, cell in zip(readers, row)] for row in rows]  # noqa: B905
+        except CellError:
+            raise PredictionInputError(_wrong_cells(rows, readers, pointer, places)) from None
+        numbers = np.array(read, np.float64).reshape(len(rows), len(readers))
+        codes = numbers[:, self._code_places].astype(np.intp)
+        return Features(numbers[:, self._number_places], codes)
+
+    def _wrong_names(
+        self, rows: Sequence[Mapping[str, Any]], pointer: str = "/rows"
+    ) -> Iterator[InputProblem]:
+        for index, row in enumerate(rows):
+            at = f"{pointer}/{index}" if pointer == "/rows" else pointer
+            for name in self._names:
+                if name not in row:
+                    detail = "The model needs this feature; null stands for a missing value."
+                    yield InputProblem(f"{at}/{pointer_part(name)}", "missing_feature", detail)
+            for name in row:
+                if name not in self._names:
+                    detail = "The model does not have this feature."
+                    yield InputProblem(f"{at}/{pointer_part(name)}", "unknown_feature", detail)
+
+
+def pointer_part(name: str) -> str:
+    """A name as one part of a JSON pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _wrong_widths(inputs: Sequence[Sequence[Any]], width: int) -> Iterator[InputProblem]:
+    for index, row in enumerate(inputs):
+        if len(row) != width:
+            detail = f"The model has {width} features."
+            yield InputProblem(f"/inputs/{index}", "rows_width", detail, width)
+
+
+def _wrong_cells(
+    rows: Sequence[Sequence[Any]],
+    readers: Sequence[CellReader],
+    pointer: str,
+    places: Sequence[str | int],
+) -> Iterator[InputProblem]:
+    for index, row in enumerate(rows):
+        for place, reader, cell in zip(places, readers, row, strict=True):
+            try:
+                reader(cell)
+            except CellError as error:
+                at = f"{pointer}/{index}/{place}"
+                yield InputProblem(at, error.code, error.detail)

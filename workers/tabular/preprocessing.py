@@ -1,0 +1,143 @@
+"""From the features' cells to the network's inputs: fitted on training rows, part of the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from workers.tabular.encoders import (
+    CategoricalEncoder,
+    Encoder,
+    NumericEncoder,
+    encoder_from_plain,
+)
+from workers.tabular.features import Features, features_of, level_counts, numbers_of, type_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from workers.tabular.features import Column
+    from workers.tabular.splits import Rows
+
+Method = Literal["standard", "none"]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """The fitted encoders, in the order of the features.
+
+    standard  numbers imputed by the median with an indicator, and standardised; categories one-hot
+    none      numbers as they are, a missing one at the median; no categories
+    """
+
+    method: Method
+    encoders: tuple[Encoder, ...]
+
+    @classmethod
+    def fit(
+        cls, table: pa.Table, rows: Rows, features: Sequence[str], method: Method
+    ) -> Preprocessing:
+        """Learn from these rows of a stored table, and from no other."""
+        training = table.select(list(features)).take(rows)
+        return cls(method, tuple(_fit(name, training[name], method) for name in features))
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The columns it reads, in the order of the model's inputs."""
+        return tuple(encoder.name for encoder in self.encoders)
+
+    @cached_property
+    def outputs(self) -> tuple[str, ...]:
+        """What the columns of X are called: different names, as columns have different names.
+
+        A name made up from a column and a level may be another column's: then it is numbered.
+        """
+        taken = set(self.features)
+        named: list[str] = []
+        for encoder in self.encoders:
+            for name in encoder.outputs:
+                own = name == encoder.name
+                named.append(name if own else _free_name(name, taken))
+                taken.add(named[-1])
+        return tuple(named)
+
+    def transform_table(self, table: pa.Table, dtype: np.dtype[np.floating]) -> NDArray[Any]:
+        """The inputs (N, I) of a stored table's rows."""
+        return self.transform(features_of(table, self.encoders), dtype)
+
+    def transform(self, features: Features, dtype: np.dtype[np.floating]) -> NDArray[Any]:
+        """The inputs (N, I), C-contiguous; computed in float64, whatever the dtype of the result.
+
+        Every input is a function of its own row alone, by the same operations in any company.
+        """
+        plan, numbers = self._plan, features.numbers
+        X = np.zeros((len(numbers), plan.n_outputs), dtype)
+        missing = np.isnan(numbers)
+        with np.errstate(over="ignore", invalid="ignore"):
+            X[:, plan.numbers] = (np.where(missing, plan.fill, numbers) - plan.center) / plan.scale
+        X[:, plan.indicators] = missing[:, plan.indicated]
+        ones = plan.columns[features.codes + plan.first_code]
+        row, place = np.nonzero(ones >= 0)
+        X[row, ones[row, place]] = 1.0
+        return X
+
+    def to_plain(self) -> dict[str, Any]:
+        """The preprocessing as plain data."""
+        return {"method": self.method, "encoders": [e.to_plain() for e in self.encoders]}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Preprocessing:
+        """What `to_plain` wrote; KeyError or TypeError for anything else."""
+        return cls(plain["method"], tuple(encoder_from_plain(e) for e in plain["encoders"]))
+
+    @cached_property
+    def _plan(self) -> _Plan:
+        return _Plan(self.encoders)
+
+
+class _Plan:
+    """Where everything goes, so that a row costs a few array operations and not some per column."""
+
+    def __init__(self, encoders: tuple[Encoder, ...]) -> None:
+        starts = np.cumsum([0, *(len(encoder.outputs) for encoder in encoders)])
+        self.n_outputs = int(starts[-1])
+        placed = list(zip(encoders, starts.tolist(), strict=False))
+        numeric = [(e, at) for e, at in placed if isinstance(e, NumericEncoder)]
+        self.numbers = np.array([at for _, at in numeric], np.intp)
+        self.fill = np.array([e.fill for e, _ in numeric])
+        self.center = np.array([e.center for e, _ in numeric])
+        self.scale = np.array([e.scale for e, _ in numeric])
+        self.indicated = np.flatnonzero([e.indicator for e, _ in numeric])
+        self.indicators = self.numbers[self.indicated] + 1
+
+        columns: list[int] = []
+        first_code = []
+        for e, at in placed:
+            if isinstance(e, CategoricalEncoder):
+                first_code.append(len(columns))
+                columns.extend(at + place if place >= 0 else place for place in e.places)
+        self.first_code = np.array(first_code, np.intp)
+        self.columns = np.array(columns, np.intp)
+
+
+def _fit(name: str, column: Column, method: Method) -> Encoder:
+    kind = type_of(column)
+    if kind == "categorical":
+        counts, n_missing = level_counts(column)
+        return CategoricalEncoder.fit(name, counts, n_missing=n_missing)
+    standardise = method == "standard"
+    return NumericEncoder.fit(name, kind, numbers_of(column), standardise=standardise)
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name} ({number})"
+    return free

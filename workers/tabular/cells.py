@@ -41,8 +41,8 @@ STORED_TYPES: dict[Kind, pa.DataType] = {
     "string": pa.dictionary(pa.int32(), pa.string()),
 }
 
-# Float64 holds every whole number up to here, so that both ways of storing one agree.
-LARGEST_EXACT_INTEGER = 2**53
+# Up to here no two whole numbers are the same float64; 2^53 may have been written as 2^53 + 1.
+LARGEST_EXACT_INTEGER = 2**53 - 1
 
 # 1,5 and 0,125 can only be decimals; 1,234 may be a thousand.
 _SURELY_DECIMAL_COMMA = r"^[+-]?(0?,[0-9]+|[0-9]+,([0-9]{1,2}|[0-9]{4,})?)([eE][+-]?[0-9]+)?$"

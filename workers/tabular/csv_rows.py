@@ -11,6 +11,7 @@ from workers.tabular.cells import Cells, are_numbers, uses_decimal_comma
 from workers.tabular.csv_columns import ColumnReader
 from workers.tabular.csv_dialect import body_blocks, detect_dialect
 from workers.tabular.csv_source import CsvSource
+from workers.tabular.errors import TableError
 from workers.tabular.options import IngestOptions
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def prediction_rows(data: bytes, options: IngestOptions = _DEFAULTS) -> dict[str
     dialect = detect_dialect(source, options.parse, options.limits)
     reader = ColumnReader(dialect, options)
     blocks = [reader.read_cells(block) for block in body_blocks(source, dialect, options.limits)]
+    if not blocks:
+        raise TableError("dataset_empty", "the file has no row below its header")
     decimal = options.parse.decimal or _decimal(blocks)
     columns: dict[str, list[str | None]] = {name: [] for name in dialect.names}
     for cells_by_column in blocks:

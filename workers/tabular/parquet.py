@@ -1,6 +1,6 @@
 """The stored form of a table: Parquet, compressed with zstd.
 
-Columns by type: numeric int64 where every value is a whole number of at most 2^53, else float64,
+Columns by type: numeric int64 where every value is a whole number below 2^53, else float64,
 always finite; categorical, text and ignored dictionary<int32, string>; boolean bool; datetime
 timestamp[us] in UTC. A missing cell is null.
 """

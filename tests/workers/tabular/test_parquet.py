@@ -1,0 +1,74 @@
+"""What was stored is read back, in whole and in part."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+
+from workers.tabular.parquet import TableWriter, preview, read_table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TEXT = pa.dictionary(pa.int32(), pa.string())
+NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
+FIELDS: list[tuple[str, pa.DataType]] = [
+    ("n", pa.int64()),
+    ("x", pa.float64()),
+    ("s", TEXT),
+    ("b", pa.bool_()),
+    ("t", pa.timestamp("us")),
+]
+SCHEMA = pa.schema(FIELDS)
+
+
+def _piece(start: int, n_rows: int) -> pa.Table:
+    numbers = range(start, start + n_rows)
+    columns = {
+        "n": pa.array(numbers, pa.int64()),
+        "x": pa.array([None if n % 3 else n / 4 for n in numbers], pa.float64()),
+        "s": pa.array([f"s{n % 5 + start}" for n in numbers]).dictionary_encode(),
+        "b": pa.array([n % 2 == 0 for n in numbers]),
+        "t": pa.array([NOON + timedelta(microseconds=n % 2) for n in numbers], pa.timestamp("us")),
+    }
+    return pa.table(columns, schema=SCHEMA)
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> bytes:
+    """150,000 rows in pieces with dictionaries of their own, in more than one row group."""
+    with TableWriter(tmp_path / "table", SCHEMA) as writer:
+        for start in range(0, 150_000, 10_000):
+            writer.write(_piece(start, 10_000))
+    return (tmp_path / "table").read_bytes()
+
+
+def test_the_whole_table_comes_back_with_its_types(stored: bytes) -> None:
+    table = read_table(stored)
+    assert table.schema.equals(SCHEMA)
+    assert all(column.num_chunks == 1 for column in table.columns)
+    pieces = pa.concat_tables([_piece(start, 10_000) for start in range(0, 150_000, 10_000)])
+    assert table.to_pylist() == pieces.to_pylist()
+
+
+@pytest.mark.parametrize("offset", [0, 1, 131_060, 131_071, 131_072, 149_995])
+def test_a_preview_is_a_slice_of_the_rows(stored: bytes, offset: int) -> None:
+    rows = preview(stored, offset, 20)
+    assert [row["n"] for row in rows] == list(range(offset, min(offset + 20, 150_000)))
+
+
+def test_a_preview_beyond_the_end_is_empty(stored: bytes) -> None:
+    assert preview(stored, 150_000, 5) == []
+    assert preview(stored, 0, 0) == []
+
+
+def test_a_preview_is_json(stored: bytes) -> None:
+    rows = preview(stored, 3, 2)
+    assert json.loads(json.dumps(rows, allow_nan=False)) == [
+        {"n": 3, "x": 0.75, "s": "s3", "b": False, "t": "2024-01-01T12:00:00.000001Z"},
+        {"n": 4, "x": None, "s": "s4", "b": True, "t": "2024-01-01T12:00:00.000Z"},
+    ]

@@ -1,0 +1,139 @@
+"""Statistics are those of the textbook, computed here from the cells in the plainest way."""
+
+from __future__ import annotations
+
+import csv
+import statistics
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workers.tabular.ingest import ingest
+from workers.tabular.numbers import numeric_profile
+from workers.tabular.options import IngestOptions
+from workers.tabular.profile import ColumnProfile, TableProfile, TopValue
+
+PENGUINS = Path("examples/penguins.csv")
+
+
+def _profile(folder: Path, text: str, **options: Any) -> TableProfile:
+    (folder / "upload").write_text(text, encoding="utf-8")
+    return ingest(folder / "upload", IngestOptions.from_plain(options), folder / "table")
+
+
+def _numeric(values: list[float | None]) -> ColumnProfile:
+    return numeric_profile("x", pa.chunked_array([pa.array(values, pa.float64())]), None)[0]
+
+
+def test_the_penguins_are_described_as_their_file_says(tmp_path: Path) -> None:
+    profile = ingest(PENGUINS, IngestOptions(), tmp_path / "table")
+    with PENGUINS.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert profile.rows == len(rows) == 344
+    assert profile.warnings == ()
+    for column in profile.columns:
+        cells = [row[column.name] for row in rows if row[column.name] != "NA"]
+        assert column.missing == len(rows) - len(cells)
+        assert column.distinct == len(set(cells))
+        if column.name in ("species", "island", "sex"):
+            assert column.type == "categorical"
+            assert column.top == tuple(TopValue(*pair) for pair in Counter(cells).most_common())
+            continue
+        numbers = [float(cell) for cell in cells]
+        assert column.type == "numeric"
+        assert (column.min, column.max) == (min(numbers), max(numbers))
+        assert column.mean == pytest.approx(statistics.fmean(numbers), rel=1e-12)
+        assert column.std == pytest.approx(statistics.pstdev(numbers), rel=1e-9)
+        assert column.integer == all(number.is_integer() for number in numbers)
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(-50, 50).map(lambda n: n / 4)), max_size=40))
+def test_a_numeric_column_is_described_by_its_present_cells(values: list[float | None]) -> None:
+    present = [value for value in values if value is not None]
+    profile = _numeric(values)
+    assert profile.missing == len(values) - len(present)
+    assert profile.distinct == len(set(present))
+    assert profile.min == min(present, default=None)
+    assert profile.max == max(present, default=None)
+    if present:
+        assert profile.mean == pytest.approx(statistics.fmean(present), abs=1e-12)
+        assert profile.std == pytest.approx(statistics.pstdev(present), abs=1e-12)
+        assert profile.integer == all(value == round(value) for value in present)
+
+
+@pytest.mark.parametrize("scale", [1e308, 1e-308])
+def test_figures_of_extreme_numbers_stay_finite(scale: float) -> None:
+    profile = _numeric([-scale, scale, scale, -scale])
+    assert (profile.mean, profile.std) == (0.0, scale)
+
+
+def test_rows_that_repeat_are_counted(tmp_path: Path) -> None:
+    profile = _profile(
+        tmp_path, "a,b,c\n1,x,true\n2,x,true\n1,x,true\n1,NA,true\n1,NA,true\n1,x,false\n"
+    )
+    found = [w for w in profile.warnings if w.code == "duplicate_rows"]
+    assert [w.detail for w in found] == ["2 of 6 rows repeat an earlier one"]
+
+
+def test_cells_that_trade_places_make_a_different_row(tmp_path: Path) -> None:
+    profile = _profile(tmp_path, "a,b\n1,2\n2,1\nx,y\ny,x\n")
+    assert profile.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind", "warning"),
+    [
+        ([f"level {i % 100}" for i in range(1000)], "categorical", None),
+        ([f"u{i:05}" for i in range(1000)], "text", "id_like"),
+        ([f"it was {i} o'clock" for i in range(1000)], "text", "near_unique_text"),
+        ([f"u{i}" for i in range(20)], "categorical", None),
+        ([f"u{i % 10_500}" for i in range(31_500)], "text", None),
+        ([f"{i % 25} " + "word " * 30 for i in range(1000)], "text", None),
+        (["same"] * 30, "categorical", "constant_column"),
+        ([""] * 30, "ignore", "missing_column"),
+    ],
+)
+def test_categories_are_told_from_texts(
+    tmp_path: Path, cells: list[str], kind: str, warning: str | None
+) -> None:
+    profile = _profile(tmp_path, "\n".join(["x,y", *(f"{cell},1.5" for cell in cells)]))
+    assert profile.columns[0].type == kind
+    assert [w.code for w in profile.warnings if w.column == "x"] == ([warning] if warning else [])
+
+
+def test_numbers_that_count_the_rows_are_pointed_out_and_stay_numbers(tmp_path: Path) -> None:
+    profile = _profile(tmp_path, "\n".join(["n,m", *(f"{i},{i % 7}" for i in range(5, 40))]))
+    assert [(w.code, w.column) for w in profile.warnings] == [("id_like", "n")]
+    assert profile.columns[0].type == "numeric"
+
+
+def test_top_values_are_ten_at_most_and_the_most_frequent_first(tmp_path: Path) -> None:
+    cells = [f"v{i:02}" for i in range(15) for _ in range(i + 1)]
+    column = _profile(tmp_path, "\n".join(["x", *cells])).columns[0]
+    assert [(top.value, top.count) for top in column.top] == [
+        (f"v{i:02}", i + 1) for i in range(14, 4, -1)
+    ]
+
+
+def test_distinct_values_are_exact_where_they_are_too_many_to_keep(tmp_path: Path) -> None:
+    cells = [f"u{i % 120_000}" for i in range(150_000)]
+    column = _profile(tmp_path, "\n".join(["x", *cells])).columns[0]
+    assert (column.distinct, column.top, column.type) == (120_000, (), "text")
+
+
+def test_moments_are_described_in_seconds_and_by_name(tmp_path: Path) -> None:
+    column = _profile(tmp_path, "t\n1970-01-02\n1970-01-01T00:00:10Z\n1970-01-02\n").columns[0]
+    assert (column.type, column.min, column.max, column.distinct) == ("datetime", 10.0, 86400.0, 2)
+    assert column.top[0] == TopValue("1970-01-02T00:00:00.000Z", 2)
+
+
+def test_a_profile_survives_json(tmp_path: Path) -> None:
+    profile = _profile(tmp_path, "a,b,c\n1,x,\n2,y,\n2,y,\n")
+    assert TableProfile.from_json(profile.to_json()) == profile
+    assert profile.column("b") == profile.columns[1]
+    assert profile.column("z") is None

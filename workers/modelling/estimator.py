@@ -150,7 +150,8 @@ class _Encoding:
 
     def targets(self, truth: NDArray[Any]) -> NDArray[Any]:
         if isinstance(self._target, NumberTarget):
-            return self._target.encode(truth).astype(self._dtype)
+            with np.errstate(over="ignore"):  # training says where it left the finite numbers
+                return self._target.encode(truth).astype(self._dtype)
         return self._target.encode(truth, self.network)
 
 

@@ -31,7 +31,8 @@ class NumberTarget:
     @classmethod
     def fit(cls, values: NDArray[np.float64], method: Method) -> NumberTarget:
         """From the training rows' values: standardised, or as they are under "none"."""
-        return cls(*moments(values)) if method == "standard" else cls(0.0, 1.0)
+        center, scale = moments(values) if method == "standard" else (0.0, 1.0)
+        return cls(center, scale or 1.0)
 
     def encode(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """What the network learns (N, 1) for values (N,) in the data's own units."""

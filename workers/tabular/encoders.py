@@ -6,7 +6,6 @@ which one is 1 (one-hot).
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -35,10 +34,12 @@ _NOWHERE = -1
 
 @dataclass(frozen=True)
 class NumericEncoder:
-    """`(x - center) / scale`, a missing x standing at `fill`; plus 1 where x is missing.
+    """`(x - center) / scale`, a missing x standing at `fill`; beside it 1 where x is missing.
 
     A boolean is 0 or 1, a moment its seconds since 1970 UTC. `minimum` and `maximum` are those of
-    the training rows. The indicator is there where training rows miss values.
+    the training rows. A scale of 0 marks a column that was constant in training: it is always 0 to
+    the network, because its weights have not been taught. The indicator is there where some
+    training rows miss a value and some have one.
     """
 
     name: str
@@ -56,9 +57,8 @@ class NumericEncoder:
     ) -> NumericEncoder:
         """Learn from the training rows' values (n,), NaN where missing.
 
-        Mean and population standard deviation are those of the imputed column. A column of one
-        value is centred and not scaled, one without any value stands at 0. A boolean's median is
-        its majority, a tie counting as true.
+        Mean and population standard deviation are those of the imputed column; without any value
+        it stands at 0. A boolean's median is its majority, a tie counting as true.
         """
         missing = np.isnan(values)
         present = values[~missing]
@@ -70,7 +70,7 @@ class NumericEncoder:
         center, scale = 0.0, 1.0
         if standardise:
             center, scale = moments(np.where(missing, fill, values))
-        indicator = standardise and bool(missing.any())
+        indicator = standardise and 0 < len(present) < len(values)
         return cls(name, kind, fill, center, scale, minimum, maximum, indicator)
 
     @property
@@ -158,14 +158,12 @@ def encoder_from_plain(plain: Mapping[str, Any]) -> Encoder:
 
 
 def moments(values: Numbers) -> tuple[float, float]:
-    """Mean and population standard deviation; the latter 1 where there is nothing to divide by."""
+    """Mean and population standard deviation (0 for equal values) of at least one value."""
     lowest, highest = float(values.min()), float(values.max())
     if lowest == highest:
-        return lowest, 1.0
-    # Squares of larger numbers overflow; dividing all by the largest costs a last bit at most.
-    unit = max(abs(lowest), abs(highest))
-    unit = unit if unit > _SQUARABLE else 1.0
+        return lowest, 0.0
+    # Squares of larger numbers overflow; dividing by the largest costs the last bit at most.
+    largest = max(abs(lowest), abs(highest))
+    unit = largest if largest > _SQUARABLE else 1.0
     scaled = values / unit
-    scale = float(scaled.std()) * unit
-    center = float(scaled.mean()) * unit
-    return center, scale if scale > 0.0 and math.isfinite(scale) else 1.0
+    return float(scaled.mean()) * unit, float(scaled.std()) * unit

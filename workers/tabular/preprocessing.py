@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -112,7 +113,7 @@ class _Plan:
         self.numbers = np.array([at for _, at in numeric], np.intp)
         self.fill = np.array([e.fill for e, _ in numeric])
         self.center = np.array([e.center for e, _ in numeric])
-        self.scale = np.array([e.scale for e, _ in numeric])
+        self.scale = np.array([e.scale or math.inf for e, _ in numeric])
         self.indicated = np.flatnonzero([e.indicator for e, _ in numeric])
         self.indicators = self.numbers[self.indicated] + 1
 

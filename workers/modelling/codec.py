@@ -1,0 +1,146 @@
+"""Models, checkpoints and weights as bytes: safetensors, with plain data in the metadata.
+
+Nothing is executed by reading. The same content gives the same bytes: tensors are contiguous (a
+strided array would be written wrong), and the metadata is one entry of JSON with sorted keys,
+because safetensors writes several entries in no fixed order.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from workers.engine.spec import DenseSpec, NetworkSpec, OutputSpec
+from workers.engine.training import TrainingState
+from workers.modelling.fitted import FittedModel
+from workers.modelling.plan import build_network
+from workers.modelling.targets import ClassTarget, target_from_plain, target_to_plain
+from workers.tabular.preprocessing import Preprocessing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from workers.engine.network import Network
+    from workers.engine.tensors import Array
+
+FORMAT = 1
+"""The number of the layout below; another one is refused."""
+
+_KEY = "slope"
+
+
+class CodecError(Exception):
+    """Bytes that are not what they should be, or of another format number."""
+
+
+def weights_to_bytes(network: Network, parameters: Array) -> bytes:
+    """The tensors of parameters (P,) alone, by the network's names: layers.0.weight and so on."""
+    return _pack(network.layout.views(np.ascontiguousarray(parameters)), None)
+
+
+def model_to_bytes(fitted: FittedModel) -> bytes:
+    """A model with everything that predicting needs."""
+    content = {
+        "target_name": fitted.target_name,
+        "task": fitted.task,
+        "network": asdict(fitted.network_spec),
+        "preprocessing": fitted.preprocessing.to_plain(),
+        "target": target_to_plain(fitted.target),
+    }
+    tensors = fitted.network.layout.views(fitted.parameters)
+    return _pack(tensors, _metadata("model", content))
+
+
+def model_from_bytes(data: bytes) -> FittedModel:
+    """The model that `model_to_bytes` wrote; its predictions are the same bits. CodecError."""
+    tensors, content = _unpack(data, "model")
+    try:
+        return _model(tensors, content)
+    except _WRONG_CONTENT as error:
+        raise CodecError(f"not a model: {error!r}") from error
+
+
+def state_to_bytes(state: TrainingState) -> bytes:
+    """A training's state, from which it goes on with the same bits."""
+    return _pack(state.arrays(), _metadata("state", state.scalars()))
+
+
+def state_from_bytes(data: bytes) -> TrainingState:
+    """The state that `state_to_bytes` wrote. CodecError."""
+    arrays, scalars = _unpack(data, "state")
+    kinds = {(array.shape, array.dtype) for array in arrays.values()}
+    if len(kinds) != 1:
+        raise CodecError("the vectors of a state must all be alike")
+    try:
+        return TrainingState.from_parts(arrays, scalars)
+    except _WRONG_CONTENT as error:
+        raise CodecError(f"not a training state: {error!r}") from error
+
+
+_WRONG_CONTENT = (AttributeError, KeyError, TypeError, ValueError)
+
+
+def _model(tensors: dict[str, NDArray[Any]], content: Mapping[str, Any]) -> FittedModel:
+    preprocessing = Preprocessing.from_plain(content["preprocessing"])
+    target = target_from_plain(content["target"])
+    classes = len(target.labels) if isinstance(target, ClassTarget) else None
+    spec = _network_spec(content["network"])
+    network = build_network(spec, n_inputs=len(preprocessing.outputs), classes=classes)
+    return FittedModel(
+        target_name=content["target_name"],
+        task=content["task"],
+        network_spec=spec,
+        network=network,
+        parameters=_flat(network, tensors),
+        preprocessing=preprocessing,
+        target=target,
+    )
+
+
+def _flat(network: Network, tensors: dict[str, NDArray[Any]]) -> Array:
+    """The tensors as one vector (P,); ValueError unless they are exactly the network's."""
+    found = {name: tensor.shape for name, tensor in tensors.items()}
+    dtypes = {tensor.dtype for tensor in tensors.values()}
+    if found != network.layout.shapes or len(dtypes) != 1:
+        raise ValueError("the tensors are not the network's")
+    flat: Array = np.empty(network.n_parameters, dtypes.pop())
+    for name, view in network.layout.views(flat).items():
+        view[...] = tensors[name]
+    return flat
+
+
+def _network_spec(plain: Mapping[str, Any]) -> NetworkSpec:
+    layers = tuple(DenseSpec(**layer) for layer in plain["layers"])
+    return NetworkSpec(layers=layers, output=OutputSpec(**plain["output"]))
+
+
+def _metadata(kind: str, content: Mapping[str, Any]) -> dict[str, str]:
+    plain = {"format": FORMAT, "kind": kind, "content": content}
+    return {_KEY: json.dumps(plain, sort_keys=True, separators=(",", ":"))}
+
+
+def _pack(tensors: Mapping[str, NDArray[Any]], metadata: dict[str, str] | None) -> bytes:
+    contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    return safetensors.numpy.save(contiguous, metadata)
+
+
+def _unpack(data: bytes, kind: str) -> tuple[dict[str, NDArray[Any]], Mapping[str, Any]]:
+    try:
+        tensors = safetensors.numpy.load(data)
+        # The header is JSON behind its own length in 8 bytes; the library reads the tensors alone.
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        plain = json.loads(header["__metadata__"][_KEY])
+        written = (plain["format"], plain["kind"])
+        content = plain["content"]
+    except (safetensors.SafetensorError, *_WRONG_CONTENT) as error:
+        raise CodecError(f"not readable: {error!r}") from error
+    if written != (FORMAT, kind):
+        raise CodecError(f"{written[1]} of format {written[0]}, expected {kind} of format {FORMAT}")
+    return {name: tensor.copy() for name, tensor in tensors.items()}, content

@@ -1,0 +1,125 @@
+"""How good a model is on rows that did not train it, beside one that knows only frequencies."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workers.modelling import measures
+from workers.modelling.coefficients import coefficients
+from workers.modelling.targets import NumberTarget
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from workers.engine.training import EpochReport
+    from workers.modelling.estimator import FittedModel, HeldOut, Prepared
+    from workers.modelling.targets import ClassTarget
+
+    Figures = dict[str, Any]
+
+
+def epoch_metrics(prepared: Prepared, report: EpochReport) -> dict[str, float]:
+    """Measures on the validation rows after an epoch, in the data's own units.
+
+    val_accuracy, or val_rmse, val_mae and val_r2 (left out where the truth does not vary); nothing
+    without validation rows.
+    """
+    held_out, outputs = prepared.validation, report.val_outputs
+    if held_out is None or outputs is None:
+        return {}
+    target = prepared.target
+    if isinstance(target, NumberTarget):
+        errors = measures.regression_errors(held_out.truth, target.decode(outputs))
+        return {f"val_{name}": value for name, value in errors.items() if value is not None}
+    predicted = target.probabilities(outputs).argmax(axis=1)
+    return {"val_accuracy": measures.accuracy(held_out.truth, predicted)}
+
+
+def report(fitted: FittedModel, prepared: Prepared) -> Figures:
+    """The evaluation as plain data.
+
+    `validation` and `test` hold n and the task's figures, or are None without such rows;
+    `baselines.constant` holds the same figures of the best constant answer: the training rows'
+    mean, or their classes' frequencies. A network without hidden layers adds its coefficients.
+    """
+    parts = {"validation": prepared.validation, "test": prepared.test}
+    constant = _constant_answer(prepared)
+    return {
+        "task": prepared.plan.task,
+        "rows": {
+            "train": len(prepared.split.train),
+            "validation": len(prepared.split.validation),
+            "test": len(prepared.split.test),
+        },
+        **{name: _of_model(fitted, held_out) for name, held_out in parts.items()},
+        "baselines": {
+            "constant": {
+                name: _of_constant(fitted, constant, held_out) for name, held_out in parts.items()
+            }
+        },
+        **coefficients(fitted),
+    }
+
+
+def _of_model(fitted: FittedModel, held_out: HeldOut | None) -> Figures | None:
+    if held_out is None:
+        return None
+    outputs = fitted.outputs(held_out.X)
+    if isinstance(fitted.target, NumberTarget):
+        return _regression_figures(held_out.truth, fitted.target.decode(outputs))
+    probabilities = fitted.target.probabilities(outputs)
+    return _class_figures(fitted.target, held_out.truth, probabilities)
+
+
+def _of_constant(
+    fitted: FittedModel, answer: NDArray[np.float64], held_out: HeldOut | None
+) -> Figures | None:
+    if held_out is None:
+        return None
+    answers = np.broadcast_to(answer, (len(held_out.truth), *answer.shape))
+    if isinstance(fitted.target, NumberTarget):
+        return _regression_figures(held_out.truth, answers)
+    return _class_figures(fitted.target, held_out.truth, answers)
+
+
+def _constant_answer(prepared: Prepared) -> NDArray[np.float64]:
+    """The mean (), or the frequencies of the classes (K,), of the training rows."""
+    truth = prepared.training_truth
+    if isinstance(prepared.target, NumberTarget):
+        return np.asarray(truth.mean())
+    return np.bincount(truth, minlength=len(prepared.target.labels)) / len(truth)
+
+
+def _regression_figures(truth: NDArray[np.float64], values: NDArray[np.float64]) -> Figures:
+    return {
+        "n": len(truth),
+        **_finite_or_none(measures.regression_errors(truth, values)),
+        "residual_quantiles": _finite_or_none(measures.residual_quantiles(truth, values)),
+    }
+
+
+def _finite_or_none(figures: Mapping[str, float | None]) -> dict[str, float | None]:
+    """JSON has no infinity: a figure that overflowed is left open."""
+    return {
+        name: value if value is not None and math.isfinite(value) else None
+        for name, value in figures.items()
+    }
+
+
+def _class_figures(
+    target: ClassTarget, truth: NDArray[np.intp], probabilities: NDArray[np.float64]
+) -> Figures:
+    predicted = probabilities.argmax(axis=1)
+    matrix = measures.confusion_matrix(truth, predicted, len(target.labels))
+    return {
+        "n": len(truth),
+        "accuracy": measures.accuracy(truth, predicted),
+        "balanced_accuracy": measures.balanced_accuracy(matrix),
+        "log_loss": measures.log_loss(truth, probabilities),
+        "confusion_matrix": {"labels": list(target.labels), "matrix": matrix.tolist()},
+    }

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from service.processes import Role
     from service.settings import Settings
 
-WORKER_APP = "workers.tasks"
+WORKER_MODULE = "workers"
 
 _FAILED = 1
 _REFUSED = 2
@@ -49,12 +49,12 @@ class StoppedError(Exception):
     """Somebody asked the supervisor to end."""
 
 
-def serve(environ: Mapping[str, str], *, worker_app: str = WORKER_APP) -> int:
+def serve(environ: Mapping[str, str], *, worker_module: str = WORKER_MODULE) -> int:
     """Serve until a signal ends it; to be called from the main thread.
 
     Args:
         environ: the settings.
-        worker_app: the module whose Celery app the worker runs.
+        worker_module: what the worker runs.
 
     Returns:
         The exit code: 0 after a signal, 1 when a step of the start failed,
@@ -65,7 +65,7 @@ def serve(environ: Mapping[str, str], *, worker_app: str = WORKER_APP) -> int:
         port = _free_port(settings.host, settings.port)
         make_state_dir(settings.state_dir)
         lock = own_state_dir(settings.state_dir)
-        supervisor = Supervisor(settings, _child_environ(environ, settings, port), worker_app)
+        supervisor = Supervisor(settings, _child_environ(environ, settings, port), worker_module)
     except (SettingsError, FolderError, broker_server.BrokerError, PortError) as error:
         sys.stderr.write(f"slope: {error}\n")
         return _REFUSED
@@ -83,7 +83,7 @@ class Supervisor:
         self,
         settings: Settings,
         environ: Mapping[str, str],
-        worker_app: str = WORKER_APP,
+        worker_module: str = WORKER_MODULE,
         clock: Clock | None = None,
     ) -> None:
         self._settings = settings
@@ -94,13 +94,9 @@ class Supervisor:
         self._broker = self._broker_child()
         self._children = [
             self._python_child("api", "service.app"),
-            # Gossip and mingle are talk between workers that nobody here listens to.
-            self._python_child(
-                "worker", "celery", "--app", worker_app, "worker", "--pool", "prefork",
-                "--without-gossip", "--without-mingle", "--loglevel", "INFO",
-            ),
+            self._python_child("worker", worker_module),
             self._python_child("reconciler", "service.reconciler"),
-        ]  # fmt: skip
+        ]
 
     def run(self) -> int:
         """Start everything, keep it running, and end it when a signal says so."""
@@ -195,8 +191,8 @@ class Supervisor:
         )
         return Child(Program("broker", command, self._environ), self._state_dir, self._clock)
 
-    def _python_child(self, role: Role, *module: str) -> Child:
-        command = (sys.executable, "-m", *module)
+    def _python_child(self, role: Role, module: str) -> Child:
+        command = (sys.executable, "-m", module)
         return Child(Program(role, command, self._environ), self._state_dir, self._clock)
 
     @property

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -58,7 +58,13 @@ def free_port() -> int:
 class Server:
     """One process: started, awaited, ended."""
 
-    def __init__(self, command: Sequence[str], log: Path, account: Account | None = None):
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        account: Account | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         self._log = log
         options: dict[str, Any] = {}
         if account is not None and account.uid != os.geteuid():
@@ -66,6 +72,7 @@ class Server:
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 command,
+                env=environ,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

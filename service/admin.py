@@ -1,0 +1,102 @@
+"""The operator's door, on the database itself: migrations, keys."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from service.errors import SlopeError
+from service.settings import SettingsError, load_settings
+from service.store.db import Sessions, make_engine
+from service.store.migrate import upgrade
+from service.usecases.projects import Projects, new_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FIRST_PROJECT = "default"
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+keys = typer.Typer(no_args_is_help=True, help="Keys of the API.")
+app.add_typer(keys, name="keys")
+
+
+@app.command()
+def migrate(
+    first_key: Annotated[
+        Path | None,
+        typer.Option(help="Also let the key in this file open project 'default'; made if missing."),
+    ] = None,
+) -> None:
+    """Bring the database to the tables of this version."""
+    with _refusals():
+        settings, _ = load_settings(os.environ)
+        upgrade(settings.resolved_database_url)
+        if first_key is not None:
+            _projects().adopt_key(FIRST_PROJECT, _kept_secret(first_key))
+
+
+@keys.command()
+def create(
+    project: Annotated[str, typer.Option(help="The project the key opens; made if missing.")],
+    scopes: Annotated[str, typer.Option(help="What it may do, comma-separated.")] = "read,write",
+    secret_file: Annotated[
+        Path | None,
+        typer.Option(help="Adopt the key in this file instead of making one."),
+    ] = None,
+) -> None:
+    """Make a key and print it: the only time it can be read."""
+    with _refusals():
+        wanted = [scope.strip() for scope in scopes.split(",")]
+        if secret_file is not None:
+            key_id = _projects().adopt_key(project, secret_file.read_text().strip(), wanted)
+            typer.echo(key_id)
+        else:
+            typer.echo(_projects().create_key(project, wanted)[1])
+
+
+@keys.command()
+def generate() -> None:
+    """Print a fresh key that opens nothing yet, for a secret file."""
+    typer.echo(new_secret())
+
+
+@keys.command()
+def revoke(key_id: Annotated[str, typer.Argument(help="Such as key_01k...")]) -> None:
+    """End a key's validity."""
+    with _refusals():
+        _projects().revoke(key_id)
+
+
+def _projects() -> Projects:
+    settings, _ = load_settings(os.environ)
+    return Projects(Sessions(make_engine(settings.resolved_database_url, pool_size=1)))
+
+
+def _kept_secret(file: Path) -> str:
+    """Return the key in a file. One that is made appears whole, readable by its owner alone."""
+    if not file.exists():
+        descriptor, draft = tempfile.mkstemp(dir=file.parent)
+        with os.fdopen(descriptor, "w") as opened:
+            opened.write(f"{new_secret()}\n")
+        Path(draft).replace(file)
+    return file.read_text().strip()
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except (SettingsError, SlopeError, OSError) as error:
+        typer.echo(f"slope: {error}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,147 @@
+"""Composition root of a worker: the Celery app, and the parts its processes are made of.
+
+SIGTERM ends a worker. Celery then waits for its trainings, however long; the flag raised here tells
+them to give their runs back to the queue, so that the wait is short.
+"""
+
+from __future__ import annotations
+
+import gc
+import mmap
+import os
+import resource
+import signal
+import socket
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from celery import Celery, bootsteps, signals
+from threadpoolctl import threadpool_info
+
+from service.clock import SystemClock
+from service.ids import new_id
+from service.logs import configure_logs
+from service.processes import write_pid
+from service.settings import load_settings
+from service.store.blobs import Blobs
+from service.store.broker import QUEUE_CPU, Broker, celery_settings
+from service.store.db import Sessions, make_engine
+from service.usecases.leases import Leases
+from service.usecases.reconcile import Reconciler
+from service.usecases.workers import WorkerIdentity, Workers
+from workers.presence import INTERVAL_S, Presence
+from workers.runner import Runner
+
+_STATEMENT_TIMEOUT_S = 15.0
+# What a run's estimate leaves out: its table, its report, the allocator's waste.
+_MEMORY_MARGIN = 2
+
+settings, limits = load_settings(os.environ)
+
+# Made before the pool forks: the main process writes, the pool processes read.
+_drain_flag = mmap.mmap(-1, 1)
+_worker_id = new_id("wrk")
+
+
+@cache
+def presence() -> Presence:
+    """Return the main process's part."""
+    sessions = Sessions(make_engine(settings.resolved_database_url, pool_size=1))
+    identity = WorkerIdentity(
+        id=_worker_id,
+        pid=os.getpid(),
+        host=socket.gethostname(),
+        queues=(QUEUE_CPU,),
+        slots=settings.n_worker_processes,
+    )
+    reconciler = Reconciler(sessions, Broker(settings.resolved_redis_url))
+    return Presence(identity, Workers(sessions), reconciler, sessions)
+
+
+@cache
+def runner() -> Runner:
+    """Return a pool process's part; first called after the fork, as its connections must be."""
+    engine = make_engine(
+        settings.resolved_database_url,
+        statement_timeout_s=_STATEMENT_TIMEOUT_S,
+        # One connection for the training, one for its heartbeat.
+        pool_size=2,
+    )
+    return Runner(
+        leases=Leases(Sessions(engine), Blobs(), lease_s=settings.lease_seconds),
+        worker_id=_worker_id,
+        lease_s=settings.lease_seconds,
+        clock=SystemClock(),
+        is_draining=lambda: _drain_flag[0] != 0,
+    )
+
+
+class PresenceStep(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Ticks on the main process's own event loop: a thread would stand beside its forks."""
+
+    def register_with_event_loop(self, _worker: Any, hub: Any) -> None:
+        """Start ticking; called again after each reconnection to the broker."""
+        hub.call_repeatedly(INTERVAL_S, presence().tick)
+
+
+app = Celery("slope")
+app.config_from_object(
+    celery_settings(settings.resolved_redis_url, shutdown_s=settings.shutdown_seconds)
+)
+app.conf.worker_concurrency = settings.n_worker_processes
+app.steps["worker"].add(PresenceStep)
+
+
+@signals.setup_logging.connect
+def _set_up_logging(**_: Any) -> None:
+    configure_logs(settings.log_format)
+
+
+@signals.worker_init.connect
+def _write_pid(**_: Any) -> None:
+    write_pid(settings.state_dir, "worker", os.getpid())
+
+
+@signals.worker_before_create_process.connect
+def _share_memory(**_: Any) -> None:
+    # A collection in the child would write to every object, and so copy every page.
+    gc.collect()
+    gc.freeze()
+
+
+@signals.worker_process_init.connect
+def _prepare_process(**_: Any) -> None:
+    if any(library["num_threads"] != 1 for library in threadpool_info()):
+        raise RuntimeError("set OPENBLAS_NUM_THREADS=1: bits depend on the number of threads")
+    _limit_memory(_MEMORY_MARGIN * limits.run_memory_bytes)
+    runner()
+
+
+@signals.worker_ready.connect
+def _arrive(**_: Any) -> None:
+    presence().arrive()
+
+
+@signals.worker_shutting_down.connect
+def _drain(**_: Any) -> None:
+    _drain_flag[0] = 1
+    # What is not put away by then comes back through its lease, as after a crash.
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(1))
+    signal.setitimer(signal.ITIMER_REAL, max(settings.shutdown_seconds, 0.1))
+
+
+@signals.worker_shutdown.connect
+def _leave(**_: Any) -> None:
+    presence().leave()
+
+
+def _limit_memory(n_bytes: int) -> None:
+    """Let this process take so much more; a run over it gets MemoryError, not the OOM killer."""
+    status = Path("/proc/self/status").read_text()
+    used = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmData:"))
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    wanted = 1024 * used + n_bytes
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    # Data, not address space: memory that is mapped but never touched costs nobody anything.
+    resource.setrlimit(resource.RLIMIT_DATA, (allowed, hard))

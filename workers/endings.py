@@ -1,0 +1,120 @@
+"""How an attempt ends: the state of its training as an outcome for the ledger."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+from service.usecases.claims import ModelParts, NewCheckpoint, NewEvent, Outcome
+from workers.modelling.codec import model_to_bytes, weights_to_bytes
+from workers.modelling.evaluation import report
+from workers.recorder import checkpoint_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from service.schemas.runs import RunSpec, StopReason
+    from workers.engine.training import Divergence, TrainingState
+    from workers.modelling.estimator import FittedModel, Prepared
+    from workers.recorder import Recorder
+
+Interruption = Literal["cancel", "deadline", "drain", "budget"]
+
+_REASONS: dict[str, StopReason] = {
+    "max_epochs": "max_epochs",
+    "early_stopping": "early_stopping",
+}
+
+
+def outcome_of(
+    spec: RunSpec,
+    prepared: Prepared,
+    state: TrainingState,
+    recorder: Recorder,
+    interruption: Interruption | None,
+) -> Outcome:
+    """Return the end that a training came to, with everything that was not written yet."""
+    if interruption == "cancel":
+        last = recorder.part(state, checkpoint=checkpoint_of(state))
+        return Outcome(status="cancelled", stop_reason="user_cancel", last=last)
+    if interruption == "deadline":
+        return Outcome(
+            status="failed",
+            stop_reason="deadline_exceeded",
+            error="The run was not done before its deadline.",
+            last=recorder.part(state, checkpoint=checkpoint_of(state)),
+        )
+    if state.divergence is not None:
+        return _diverged(state.divergence, prepared, state, recorder)
+    return _succeeded(spec, prepared, state, recorder, interruption)
+
+
+def _succeeded(
+    spec: RunSpec,
+    prepared: Prepared,
+    state: TrainingState,
+    recorder: Recorder,
+    interruption: Interruption | None,
+) -> Outcome:
+    # In the middle of an epoch, what a budget leaves are the parameters of the last whole one.
+    whole = replace(state, parameters=state.epoch_parameters)
+    parameters = whole.final_parameters(spec.training)
+    stopping = spec.training.early_stopping
+    is_best = stopping is not None and stopping.restore_best
+    weights = weights_to_bytes(prepared.network, parameters)
+    final = NewCheckpoint(
+        kind="final",
+        epoch=state.best_epoch if is_best else state.epoch,
+        step=state.step,
+        weights=weights,
+        is_best=is_best or state.best_epoch == state.epoch,
+    )
+    fitted = prepared.fitted(parameters)
+    figures = report(fitted, prepared)
+    return Outcome(
+        status="succeeded",
+        stop_reason="budget" if interruption == "budget" else _REASONS[state.stop_reason or ""],
+        model=_model_parts(fitted, figures),
+        weights_sha256=hashlib.sha256(weights).hexdigest(),
+        report=figures,
+        last=recorder.part(whole, checkpoint=final),
+    )
+
+
+def _diverged(
+    at: Divergence, prepared: Prepared, state: TrainingState, recorder: Recorder
+) -> Outcome:
+    message = (
+        f"Training diverged in epoch {at.epoch}, step {at.step}: {at.tensor} is not finite. "
+        "A smaller learning rate often helps."
+    )
+    event = NewEvent(
+        "divergence.detected",
+        message,
+        level="error",
+        data={"epoch": at.epoch, "step": at.step, "tensor": at.tensor},
+    )
+    # The engine has gone back to the last epoch that was finite.
+    weights = weights_to_bytes(prepared.network, state.parameters)
+    final = NewCheckpoint(kind="final", epoch=state.epoch, step=state.step, weights=weights)
+    return Outcome(
+        status="failed",
+        stop_reason="diverged",
+        error=message,
+        last=recorder.part(state, checkpoint=final, events=(event,)),
+    )
+
+
+def _model_parts(fitted: FittedModel, figures: Mapping[str, Any]) -> ModelParts:
+    validation = figures["validation"] or {}
+    return ModelParts(
+        data=model_to_bytes(fitted),
+        target=fitted.target_name,
+        task=fitted.task,
+        features=tuple((feature.name, feature.type) for feature in fitted.features),
+        classes=fitted.classes,
+        parameters=fitted.network.n_parameters,
+        metrics={f"val_{name}": f for name, f in validation.items() if isinstance(f, float)},
+    )

@@ -1,0 +1,60 @@
+"""How fast an attempt trains, and how long it will take."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from service.clock import Clock
+    from service.usecases.claims import Claim
+    from workers.engine.training import TrainingState
+
+
+class Pace:
+    """Measures from where the attempt began; times are of training alone."""
+
+    def __init__(self, claim: Claim, state: TrainingState, n_rows: int, clock: Clock) -> None:
+        spec = claim.spec
+        self._budget = spec.budget
+        self._epochs = min(spec.training.epochs, spec.budget.epochs or spec.training.epochs)
+        self._n_rows = n_rows
+        self._steps_per_epoch = math.ceil(n_rows / spec.training.batch_size)
+        self._earlier_s = claim.trained_seconds
+        self._clock = clock
+        self._started_s = clock.monotonic_s()
+        self._started_at = self._epochs_done(state)
+
+    @property
+    def trained_seconds(self) -> float:
+        """Training time of all attempts."""
+        return self._earlier_s + self._clock.monotonic_s() - self._started_s
+
+    def samples_per_second(self, state: TrainingState) -> float | None:
+        """Rows trained per second in this attempt; None before the first."""
+        per_second = self._epochs_per_second(state)
+        return None if per_second is None else per_second * self._n_rows
+
+    def eta_seconds(self, state: TrainingState) -> float | None:
+        """Seconds until all epochs are done or the budget is used up; None before the first."""
+        per_second = self._epochs_per_second(state)
+        if per_second is None:
+            return None
+        left_s = max(0.0, self._epochs - self._epochs_done(state)) / per_second
+        if self._budget.seconds is not None:
+            left_s = min(left_s, max(0.0, self._budget.seconds - self.trained_seconds))
+        return left_s
+
+    def is_budget_spent(self, state: TrainingState) -> bool:
+        """Tell whether the run has used what it was given."""
+        by_epochs = self._budget.epochs is not None and state.epoch >= self._budget.epochs
+        by_time = self._budget.seconds is not None and self.trained_seconds >= self._budget.seconds
+        return by_epochs or by_time
+
+    def _epochs_per_second(self, state: TrainingState) -> float | None:
+        done = self._epochs_done(state) - self._started_at
+        elapsed_s = self._clock.monotonic_s() - self._started_s
+        return done / elapsed_s if done > 0.0 and elapsed_s > 0.0 else None
+
+    def _epochs_done(self, state: TrainingState) -> float:
+        return state.epoch + state.step_in_epoch / self._steps_per_epoch

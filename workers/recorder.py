@@ -1,0 +1,132 @@
+"""What an attempt writes into the ledger, and when."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from service.usecases.claims import BestEpoch, EpochMetrics, NewCheckpoint, ProgressPart
+from workers.modelling.codec import state_to_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from service.clock import Clock
+    from service.usecases.claims import Claim, NewEvent
+    from service.usecases.leases import Leases
+    from workers.engine.training import TrainingState
+    from workers.heartbeat import Heartbeat
+    from workers.pace import Pace
+
+_FLUSH_S = 0.5
+_FLUSH_WITHOUT_NEWS_S = 2.0
+# Writing takes at most this share of the time: on a slow disk it happens less often.
+_WRITING_SHARE = 0.05
+
+
+class Recorder:
+    """Gathers epochs and writes them together; now and then a checkpoint joins such a write.
+
+    Every write is fenced and changes nothing when repeated, so a write whose answer was lost is
+    simply made again.
+    """
+
+    def __init__(
+        self,
+        leases: Leases,
+        claim: Claim,
+        heartbeat: Heartbeat,
+        pace: Pace,
+        *,
+        checkpoint_s: float,
+        clock: Clock,
+    ) -> None:
+        self._leases = leases
+        self._claim = claim
+        self._heartbeat = heartbeat
+        self._pace = pace
+        self._checkpoint_s = checkpoint_s
+        self._clock = clock
+        self._epochs: list[EpochMetrics] = []
+        self._monitor: str | None = None
+        # The first epoch is written at once: somebody is waiting to see the run move.
+        self._flush_due_s = clock.monotonic_s()
+        self._checkpoint_due_s = clock.monotonic_s() + checkpoint_s
+
+    def begin(
+        self,
+        state: TrainingState,
+        initial: NewCheckpoint | None,
+        events: tuple[NewEvent, ...],
+        numerics: Mapping[str, Any],
+    ) -> None:
+        """Write what an attempt starts from."""
+        part = self.part(state, checkpoint=initial, events=events, numerics=numerics)
+        self._write(part)
+
+    def note(self, epoch: int, values: Mapping[str, float]) -> None:
+        """Take a finished epoch's metrics; they are written with the next write."""
+        self._epochs.append(EpochMetrics(epoch, values))
+        stopping = self._claim.spec.training.early_stopping
+        by_default = "val_loss" if "val_loss" in values else "train_loss"
+        self._monitor = stopping.monitor if stopping is not None else by_default
+
+    def keep_up(self, state: TrainingState) -> None:
+        """Write what is due."""
+        now_s = self._clock.monotonic_s()
+        if now_s >= self._checkpoint_due_s:
+            cost_s = self._record(self.part(state, checkpoint=checkpoint_of(state)), now_s)
+            pause_s = max(self._checkpoint_s, cost_s / _WRITING_SHARE)
+            self._checkpoint_due_s = self._clock.monotonic_s() + pause_s
+        elif now_s >= self._flush_due_s + (0.0 if self._epochs else _FLUSH_WITHOUT_NEWS_S):
+            self._record(self.part(state), now_s)
+
+    def part(
+        self,
+        state: TrainingState,
+        *,
+        checkpoint: NewCheckpoint | None = None,
+        events: tuple[NewEvent, ...] = (),
+        numerics: Mapping[str, Any] | None = None,
+    ) -> ProgressPart:
+        """Return, and forget, everything that was not written yet."""
+        epochs, self._epochs = tuple(self._epochs), []
+        return ProgressPart(
+            epoch=state.epoch,
+            step=state.step,
+            trained_seconds=self._pace.trained_seconds,
+            samples_per_second=self._pace.samples_per_second(state),
+            eta_seconds=self._pace.eta_seconds(state),
+            epochs=epochs,
+            best=self._best(state),
+            checkpoint=checkpoint,
+            events=events,
+            numerics=numerics,
+        )
+
+    def _record(self, part: ProgressPart, started_s: float) -> float:
+        self._write(part)
+        now_s = self._clock.monotonic_s()
+        cost_s = now_s - started_s
+        self._flush_due_s = now_s + max(_FLUSH_S, cost_s / _WRITING_SHARE)
+        return cost_s
+
+    def _write(self, part: ProgressPart) -> None:
+        claim = self._claim
+        self._heartbeat.insist(lambda: self._leases.record(claim.run_id, claim.fence, part))
+
+    def _best(self, state: TrainingState) -> BestEpoch | None:
+        if state.best_value is None or self._monitor is None:
+            return None
+        return BestEpoch(state.best_epoch, self._monitor, state.best_value)
+
+
+def checkpoint_of(state: TrainingState) -> NewCheckpoint:
+    """Return the state as it is, to go on from bit by bit."""
+    return NewCheckpoint(
+        kind="periodic",
+        epoch=state.epoch,
+        step=state.step,
+        state=state_to_bytes(state),
+        is_best=state.best_epoch == state.epoch and state.step_in_epoch == 0,
+    )

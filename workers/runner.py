@@ -1,0 +1,97 @@
+"""The life of one run in a worker: claim, load, train, record, finish."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from service.clock import Clock
+from service.errors import LeaseLostError, UnavailableError
+from service.usecases.claims import Outcome
+from service.usecases.leases import Leases
+from workers.attempt import Attempt
+from workers.heartbeat import Heartbeat
+from workers.tabular.errors import TableError
+
+if TYPE_CHECKING:
+    from service.usecases.claims import Claim
+
+_CHECKPOINT_S = 15.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runner:
+    """Takes runs by their id and trains them."""
+
+    leases: Leases
+    worker_id: str
+    lease_s: float
+    clock: Clock
+    is_draining: Callable[[], bool]
+    """Whether this worker is about to end, so that its runs go back to the queue."""
+
+    def run(self, run_id: str) -> None:
+        """Train a run if it is there to be taken; every end of it is in the ledger."""
+        if self.is_draining():
+            return
+        claimed_s = self.clock.monotonic_s()
+        try:
+            claim = self.leases.claim(run_id, self.worker_id)
+        except UnavailableError as error:
+            # Whoever reconciles rings again.
+            _log.warning("%s: not claimed. %s", run_id, error.detail)
+            return
+        if claim is None:
+            _log.info("%s: not there to be taken", run_id)
+            return
+        _log.info("%s: attempt %d", run_id, claim.attempt)
+        heartbeat = Heartbeat(
+            self.leases, claim, claimed_s=claimed_s, lease_s=self.lease_s, clock=self.clock
+        )
+        try:
+            with heartbeat:
+                self._attempt(claim, heartbeat)
+        except LeaseLostError:
+            _log.warning("%s: lost to another attempt", run_id)
+
+    def _attempt(self, claim: Claim, heartbeat: Heartbeat) -> None:
+        attempt = Attempt(
+            self.leases,
+            claim,
+            heartbeat,
+            is_draining=self.is_draining,
+            # As much work may be lost as time passes until somebody notices.
+            checkpoint_s=min(_CHECKPOINT_S, self.lease_s),
+            clock=self.clock,
+        )
+        try:
+            attempt.run()
+        except LeaseLostError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a run must not stay "running" for a defect
+            outcome = _failure(claim, error)
+            heartbeat.insist(lambda: self.leases.finish(claim.run_id, claim.fence, outcome))
+
+
+def _failure(claim: Claim, error: Exception) -> Outcome:
+    if isinstance(error, TableError):
+        return Outcome(
+            status="failed", stop_reason="invalid_data", error=error.detail, param=error.column
+        )
+    if isinstance(error, MemoryError):
+        return Outcome(
+            status="failed",
+            stop_reason="out_of_memory",
+            error="Training needs more memory than a run may use.",
+        )
+    # Its words may hold a user's values or our paths: they stay in the log.
+    _log.error("%s: failed", claim.run_id, exc_info=error)
+    return Outcome(
+        status="failed",
+        stop_reason="error",
+        error="Training met an internal error; the worker's log has the details.",
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 from typing import Annotated
 
 import stamina
@@ -65,6 +66,10 @@ def main() -> None:
     """Run the command line and exit with its code."""
     # Its default would write a line of its own for every retry, on the stream of our results.
     stamina.instrumentation.set_on_retry_hooks(())
+    # A curve that a terminal cannot draw is no reason to end with an error.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app(prog_name="slope")
     except SettingsError as error:

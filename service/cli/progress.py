@@ -57,7 +57,7 @@ def follow(events: Iterable[Event], epochs: int, view: ProgressView) -> None:
         if event.type == "epoch.completed":
             view.show_epoch(_progress(event, epochs, started_at))
         else:
-            if event.data.get("status") == "running" and started_at is None:
+            if started_at is None and event.data.get("to") == "running":
                 started_at = event.created_at
             view.show_event(event)
 
@@ -68,9 +68,5 @@ def _progress(event: Event, epochs: int, started_at: datetime | None) -> EpochPr
     # The service's own times, so that a curve watched again later shows the same.
     if started_at is not None and epoch > 0:
         eta_s = (event.created_at - started_at).total_seconds() * (epochs - epoch) / epoch
-    metrics = {
-        name: float(value)
-        for name, value in event.data.items()
-        if isinstance(value, int | float) and name != "epoch"
-    }
-    return EpochProgress(epoch, epochs, metrics, eta_s)
+    finite = {name: value for name, value in event.data["metrics"].items() if value is not None}
+    return EpochProgress(epoch, epochs, finite, eta_s)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from service.cli.learning_curve import WIDTH, learning_curve
 from service.cli.network_option import HELP as NETWORK_HELP
 from service.cli.network_option import read_network
 from service.cli.output import JsonOption, console, tell, write, write_json
@@ -54,7 +55,7 @@ def train(  # noqa: PLR0913 - one argument for each option of the command line
         dataset_id = _dataset_id(client, file)
         run = client.runs.create(dataset_id=dataset_id, target=target, **_set_only(wish))
         if wait:
-            run = _watch(client, run)
+            run = _watch(client, run, with_curve=not as_json)
     _report(run, as_json=as_json)
 
 
@@ -71,11 +72,11 @@ def watch(
                 write_json(event)
             ended = client.runs.get(run)
             raise typer.Exit(_exit_code(ended))
-        ended = _watch(client, client.runs.get(run))
+        ended = _watch(client, client.runs.get(run), with_curve=True)
     _report(ended, as_json=False)
 
 
-def _watch(client: Client, run: Run) -> Run:
+def _watch(client: Client, run: Run, *, with_curve: bool) -> Run:
     news = console(stderr=True)
     try:
         with progress_view(news, run.target) as view:
@@ -83,6 +84,8 @@ def _watch(client: Client, run: Run) -> Run:
     except KeyboardInterrupt:
         tell(f"{run.id} goes on: 'slope watch {run.id}', 'slope runs cancel {run.id}'")
         raise
+    if with_curve:
+        write("\n".join(learning_curve(client.runs.metrics(run.id, max_points=WIDTH))))
     return client.runs.get(run.id)
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pydantic_core import from_json
+from pydantic import RootModel
 
 from service.client.request import get
+from service.schemas.service import LimitInfo
 
 if TYPE_CHECKING:
     from service.client.transport import Transport
+
+
+class _AllLimits(RootModel[dict[str, LimitInfo]]):
+    """Every limit by its name, as the answer has it."""
 
 
 class Limits:
@@ -18,7 +23,6 @@ class Limits:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def get(self) -> dict[str, Any]:
+    def get(self) -> dict[str, LimitInfo]:
         """Return every limit by its name."""
-        limits: dict[str, Any] = from_json(self._transport.send(get("/v1/limits")).content)
-        return limits
+        return self._transport.read(get("/v1/limits"), _AllLimits).root

@@ -49,7 +49,7 @@ def live_events(transport: Transport, run_id: str, after: int) -> Iterator[Event
             for event in _one_connection(transport, run_id, after):
                 after, failures = event.seq, 0
                 yield event
-                if event.data.get("status") in TERMINAL:
+                if event.type == "run.status_changed" and event.data["to"] in TERMINAL:
                     return
             # Ended by the server: the run is over, or the server is going down. Only a
             # connection opened after the run's end can prove that nothing is left to come.

@@ -5,12 +5,14 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from rich.console import Console
 
+from service.cli.learning_curve import learning_curve, sparkline
 from service.cli.progress import EpochProgress, follow
 from service.cli.progress_views import PLAIN_LINES, progress_view
-from service.cli.sparkline import sparkline
 from service.schemas.events import Event
+from service.schemas.runs import MetricSeries
 from tests.service.client import wire_examples as wire
 
 START = datetime(2026, 1, 2, tzinfo=UTC)
@@ -56,7 +58,7 @@ def test_a_line_has_loss_quality_and_time_left() -> None:
 
 def test_a_loss_that_is_not_finite_is_left_out() -> None:
     view = Seen()
-    lost = wire.event(1, "epoch.completed", epoch=1, train_loss=None, val_loss=0.5)
+    lost = wire.event(1, "epoch.completed", epoch=1, metrics={"train_loss": None, "val_loss": 0.5})
     follow([_event(lost, 0.0)], 10, view)
     assert view.epochs[0].metrics == {"val_loss": 0.5}
     assert view.epochs[0].describe() == "val_loss 0.5"
@@ -85,10 +87,29 @@ def test_a_terminal_gets_one_line_of_its_width() -> None:
     assert len(last) <= 80 + 10
 
 
-def test_a_sparkline_shows_the_whole_curve() -> None:
-    assert sparkline([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]) == "▁▂▃▄▅▆▇█"
-    assert sparkline([float(n) for n in range(800)], width=8) == "▁▂▃▄▅▆▇█"
-    assert sparkline([1.0, None, 0.0]) == "█ ▁"
-    assert sparkline([5.0, 5.0]) == "▁▁"
-    assert sparkline([]) == ""
-    assert sparkline([None]) == " "
+@pytest.mark.parametrize(
+    ("values", "drawn"),
+    [
+        ([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], "▁▂▃▄▅▆▇█"),
+        ([float(n) for n in range(800)], "▁▂▃▄▅▆▇█"),
+        ([1.0, None, 0.0], "█ ▁"),
+        ([5.0, 5.0], "▁▁"),
+        ([None], " "),
+        ([], ""),
+    ],
+)
+def test_a_sparkline_shows_the_whole_curve(values: list[float | None], drawn: str) -> None:
+    assert sparkline(values, width=8) == drawn
+
+
+def test_a_learning_curve_names_its_ends() -> None:
+    series: dict[str, list[float | None]] = {
+        "train_loss": [2.0, 0.5],
+        "val_loss": [1.0, None],
+        "val_mae": [3.0, 2.0],
+    }
+    lines = learning_curve(MetricSeries(epochs=[1, 2], series=series, nonfinite={}))
+    assert [line.split() for line in lines] == [
+        ["train_loss", "█▁", "2", "to", "0.5"],
+        ["val_loss", "▁", "1", "to", "not", "finite"],
+    ]

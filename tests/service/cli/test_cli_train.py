@@ -32,6 +32,8 @@ def _will_end(server: ScriptedServer, status: str, **changes: Any) -> None:
     ended = wire.status_event(6, status)
     server.on("GET", EVENTS, sse(wire.status_event(1, "running"), *epochs, ended))
     server.on("GET", RUN, Answer(wire.run(status, **changes)))
+    curves = {"epochs": [1, 2], "series": {"train_loss": [1.0, 0.25]}, "nonfinite": {}}
+    server.on("GET", f"{RUN}/metrics", Answer(curves))
 
 
 def _wish(server: ScriptedServer) -> Any:
@@ -49,6 +51,7 @@ def test_training_uploads_starts_and_shows(
     assert [line.split()[1] for line in lines] == ["1/4", "2/4", "3/4", "4/4"]
     assert "loss 0.25" in lines[-1]
     assert "val_r2 0.9" in lines[-1]
+    assert "1 to 0.25" in ended.out
     assert "succeeded (max_epochs)" in ended.out
     assert f"slope predict {wire.MODEL_ID} FILE" in ended.out
 

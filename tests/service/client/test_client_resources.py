@@ -151,3 +151,9 @@ def test_readiness_is_a_yes_or_no(server: ScriptedServer, client: Client) -> Non
     server.on("GET", "/readyz", problem(503, "unavailable"), ready)
     assert [client.is_ready(), client.is_ready()] == [False, True]
     assert server.count("GET", "/readyz") == 2
+
+
+def test_limits_come_by_name(server: ScriptedServer, client: Client) -> None:
+    limit = {"value": 10_000, "description": "Rows of one prediction request.", "unit": "rows"}
+    server.on("GET", "/v1/limits", Answer({"predict_rows": limit}))
+    assert client.limits.get()["predict_rows"].value == 10_000

@@ -86,11 +86,12 @@ def event(seq: int, kind: str = "log", **data: Any) -> dict[str, Any]:
 
 
 def epoch_event(seq: int, epoch: int) -> dict[str, Any]:
-    return event(seq, "epoch.completed", epoch=epoch, train_loss=1.0 / epoch, val_r2=0.9)
+    metrics = {"train_loss": 1.0 / epoch, "val_r2": 0.9}
+    return event(seq, "epoch.completed", epoch=epoch, metrics=metrics)
 
 
 def status_event(seq: int, status: str) -> dict[str, Any]:
-    return event(seq, "run.status_changed", status=status, reason=None)
+    return event(seq, "run.status_changed", **{"from": None, "to": status, "reason": None})
 
 
 def model(**changes: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A curve in one line of text."""
+"""Learning curves as lines of text."""
 
 from __future__ import annotations
 
@@ -8,11 +8,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from service.schemas.runs import MetricSeries
+
 BARS = "▁▂▃▄▅▆▇█"
 GAP = " "
+SHOWN = ("train_loss", "val_loss", "val_accuracy", "val_r2")
+WIDTH = 40
 
 
-def sparkline(values: Sequence[float | None], *, width: int = 60) -> str:
+def learning_curve(series: MetricSeries) -> list[str]:
+    """Return a line per metric: its name, its course, its first and its last value."""
+    return [
+        f"{name:<12}  {sparkline(values, width=WIDTH)}  {_ends(values)}"
+        for name in SHOWN
+        if (values := series.series.get(name))
+    ]
+
+
+def sparkline(values: Sequence[float | None], *, width: int) -> str:
     """Draw values from the lowest (▁) to the highest (█) of them, at most `width` characters.
 
     Where there are more values than characters, each character shows the mean of its share, so
@@ -31,3 +44,8 @@ def sparkline(values: Sequence[float | None], *, width: int = 60) -> str:
 
 def _mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values) if values else math.nan
+
+
+def _ends(values: Sequence[float | None]) -> str:
+    ends = ["not finite" if value is None else f"{value:.4g}" for value in (values[0], values[-1])]
+    return f"{ends[0]} to {ends[1]}"

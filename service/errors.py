@@ -15,6 +15,7 @@ SlopeError
 ├── UnavailableError           the database or another part is away: try later
 ├── LeaseLostError             the fence has moved on: stop without writing
 └── IntegrityError             stored bytes do not have their digest
+    └── ModelCorruptError      a stored model cannot be read as what it was
 """
 
 from __future__ import annotations
@@ -131,3 +132,11 @@ class IntegrityError(SlopeError):
 
     def __init__(self, digest: str) -> None:
         super().__init__("corrupt_blob", f"The stored bytes of {digest} have another digest.")
+
+
+class ModelCorruptError(IntegrityError):
+    """A stored model cannot be read as what it was: no prediction is better than a wrong one."""
+
+    def __init__(self, digest: str) -> None:
+        super().__init__(digest)
+        self.code = "model_corrupt"

@@ -59,6 +59,8 @@ class Limits(BaseSettings):
     request_burst: int = Field(100, description="Requests of one key at once.")
     failed_auth_per_minute: int = Field(20, description="Refused keys from one address.")
     uploads_at_once: int = Field(2, description="Uploads of one key at once.")
+    requests_at_once: int = Field(200, description="Requests that one process answers at once.")
+    event_streams: int = Field(100, description="Streams of events that one process holds open.")
     page_size: int = Field(500, description="Rows of one page of a list.")
     request_receipt_seconds: float = Field(10.0, description="Time to send a request.")
     upload_receipt_seconds: float = Field(300.0, description="Time to send an upload.")

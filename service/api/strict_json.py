@@ -201,8 +201,8 @@ def _check_text(text: str, pointer: str, limits: Limits, problems: list[Problem]
 
 
 def join_pointer(pointer: str, key: str) -> str:
-    """Append a key to a JSON pointer (RFC 6901); a long key is left out, not echoed."""
-    if len(pointer) + len(key) > MAX_POINTER:
+    """Append a key to a JSON pointer (RFC 6901); a long or unprintable one is not echoed."""
+    if len(pointer) + len(key) > MAX_POINTER or not key.isprintable():
         return pointer
     return f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
 

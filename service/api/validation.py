@@ -62,6 +62,13 @@ def problems_of(error: ValidationError, value: Any) -> list[Problem]:
     return [_problem(detail, value) for detail in details[:MAX_PROBLEMS]]
 
 
+def query_problems(details: Sequence[Any]) -> list[Problem]:
+    """Return what is wrong with the parameters of an address, by FastAPI's account of it."""
+    return [
+        _problem(detail | {"loc": detail["loc"][1:]}, None) for detail in details[:MAX_PROBLEMS]
+    ]
+
+
 def _problem(detail: ErrorDetails, value: Any) -> Problem:
     path = _path(detail["loc"], value)
     pointer = _pointer(path)

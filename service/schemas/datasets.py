@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from service.schemas.wire import UtcTime, Wire
+from service.schemas.wire import Name, UtcTime, Wire
 
 ColumnType = Literal["numeric", "categorical", "boolean", "datetime", "text", "ignore"]
 DatasetFormat = Literal["csv"]
@@ -24,9 +24,18 @@ class ParseOptions(Wire):
     """How to read the text, where detection should not decide."""
 
     delimiter: Literal[",", ";", "\t", "|"] | None = None
-    quote: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    quote: Annotated[str, Field(max_length=1)] | None = None
     encoding: Literal["utf-8", "utf-16", "latin-1"] | None = None
     header: bool = True
+    decimal: Literal[".", ","] | None = None
+
+
+class DatasetOptions(Wire):
+    """What comes beside the file of an upload; each is a part of the form."""
+
+    name: Name | None = None
+    columns: dict[str, ColumnOverride] = Field({}, alias="schema", max_length=10_000)
+    parse: ParseOptions = ParseOptions()
 
 
 class TopValue(Wire):

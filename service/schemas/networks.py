@@ -51,12 +51,12 @@ class NetworkValidate(Wire):
 
 
 class LayerShape(Wire):
-    """One layer as it would be built."""
+    """One layer as it would be built; its parameters are null where no input width is known."""
 
     name: str
     type: str
     output_shape: list[int]
-    parameters: int
+    parameters: int | None
 
 
 class ResolvedNetwork(Wire):

@@ -1,0 +1,100 @@
+"""The outermost layer: what every answer carries, whoever made it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from starlette.requests import ClientDisconnect
+
+from service.api.bodies import check_declared_length
+from service.api.errors import (
+    PROBLEM_TYPE,
+    body_of,
+    headers_of,
+    internal_error_body,
+    status_of,
+)
+from service.api.receipt import new_request_id
+from service.errors import SlopeError, UnavailableError
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from service.settings import Limits
+
+log = logging.getLogger(__name__)
+
+_HEADERS = {
+    b"x-content-type-options": b"nosniff",
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"referrer-policy": b"no-referrer",
+    b"cache-control": b"no-store",
+}
+
+
+class Edge:
+    """Names requests, bounds how many run at once, adds headers, keeps defects inside."""
+
+    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+        self._app = app
+        self._limits = limits
+        self._n_running = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or hand the lifespan on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = new_request_id()
+        scope.setdefault("state", {})["request_id"] = request_id
+        answer = _Answer(send, request_id)
+        self._n_running += 1
+        try:
+            if self._n_running > self._limits.requests_at_once:
+                raise UnavailableError("server", retry_after_s=1.0)
+            check_declared_length(scope, self._limits)
+            await self._app(scope, receive, answer)
+        except ClientDisconnect:
+            return
+        except SlopeError as error:
+            if status_of(error) >= 500:
+                log.warning("%s refused: %s", request_id, error)
+            await answer.problem(status_of(error), body_of(error, request_id), headers_of(error))
+        except Exception:
+            log.exception("%s failed: %s %s", request_id, scope["method"], scope["path"][:200])
+            await answer.problem(500, internal_error_body(request_id), {})
+        finally:
+            self._n_running -= 1
+
+
+class _Answer:
+    """The sending side of one request: adds the headers, knows whether the answer has begun."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id.encode("ascii")
+        self._has_begun = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._has_begun = True
+            headers = list(message.get("headers", ()))
+            present = {name.lower() for name, _ in headers}
+            headers.extend(item for item in _HEADERS.items() if item[0] not in present)
+            headers.append((b"x-request-id", self._request_id))
+            message["headers"] = headers
+        await self._send(message)
+
+    async def problem(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        """Answer with a problem, where nothing has been sent yet."""
+        if self._has_begun:
+            return
+        extra = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        head = [
+            (b"content-type", PROBLEM_TYPE.encode()),
+            (b"content-length", str(len(body)).encode()),
+            *extra,
+        ]
+        await self({"type": "http.response.start", "status": status, "headers": head})
+        await self._send({"type": "http.response.body", "body": body})

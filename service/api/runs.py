@@ -1,0 +1,132 @@
+"""Runs over HTTP."""
+
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
+
+from service.api import examples
+from service.api.auth import Reader, Writer
+from service.api.bodies import Body, NoBody, json_body
+from service.api.creation import Creation, IdempotencyKey
+from service.api.openapi import describe
+from service.api.paging import Paged, PageQuery
+from service.api.parts import Given, Parts
+from service.schemas.not_built import RUN
+from service.schemas.runs import Checkpoint, MetricSeries, Run, RunCreate, Status
+from service.schemas.wire import Page
+from service.usecases.idempotency import IdempotencyClaim
+
+router = APIRouter(prefix="/v1/runs", tags=["runs"])
+
+
+class RunsQuery(PageQuery):
+    """Which runs."""
+
+    status: Status | None = None
+    dataset_id: str | None = Field(None, max_length=64)
+    model: str | None = Field(None, max_length=200, description="The name they register under.")
+
+
+@router.post(
+    "", status_code=202, response_model=Run, summary="Train",
+    **describe(
+        "runs_create", problems=(404, 409, 415, 422), example=examples.RUN,
+        bodies={"application/json": {"schema": RunCreate, "example": examples.RUN_CREATE}},
+    ),
+)  # fmt: skip
+def create_run(
+    parts: Given,
+    principal: Writer,
+    key: IdempotencyKey,
+    body: Annotated[Body[RunCreate], json_body(RunCreate, RUN)],
+) -> Response:
+    """Queue a training; once this answers, it will happen, whatever happens to the broker."""
+    creation = Creation(parts, principal, key, body.fingerprint)
+    create = partial(_create, parts, principal.project_id, body.value)
+    return creation.answer(202, "/v1/runs", create)
+
+
+def _create(parts: Parts, project_id: str, wish: RunCreate, claim: IdempotencyClaim | None) -> Run:
+    return parts.runs.create(project_id, wish, idempotency=claim)
+
+
+@router.get(
+    "", summary="List runs",
+    **describe("runs_list", problems=(422,), example=examples.page(examples.RUN)),
+)  # fmt: skip
+def list_runs(parts: Given, principal: Reader, query: Annotated[RunsQuery, Query()]) -> Page[Run]:
+    """Return runs, newest first."""
+    query.checked("run", parts.limits)
+    return parts.runs.list(
+        principal.project_id,
+        status=query.status,
+        dataset_id=query.dataset_id,
+        model=query.model,
+        limit=query.limit,
+        after=query.after,
+    )
+
+
+@router.get(
+    "/{run_id}", summary="Look at a run",
+    **describe("runs_get", problems=(404,), example=examples.RUN),
+)  # fmt: skip
+def get_run(parts: Given, principal: Reader, run_id: str) -> Run:
+    """Return a run."""
+    return parts.runs.get(principal.project_id, run_id)
+
+
+@router.post(
+    "/{run_id}/cancel", status_code=200, summary="Cancel a run", dependencies=[NoBody],
+    **describe("runs_cancel", problems=(404, 409, 415, 422), example=examples.RUN),
+)  # fmt: skip
+def cancel_run(parts: Given, principal: Writer, run_id: str) -> Run:
+    """Ask a run to end now; its last checkpoint stays."""
+    return parts.runs.cancel(principal.project_id, run_id)
+
+
+@router.delete(
+    "/{run_id}", status_code=204, summary="Delete a run",
+    **describe("runs_delete", problems=(404, 409)),
+)  # fmt: skip
+def delete_run(parts: Given, principal: Writer, run_id: str) -> None:
+    """Delete a finished run with its metrics, events and checkpoints; its model stays."""
+    parts.runs.delete(principal.project_id, run_id)
+
+
+@router.get(
+    "/{run_id}/metrics", summary="The learning curve",
+    **describe("runs_metrics", problems=(404, 422), example=examples.METRICS),
+)  # fmt: skip
+def get_metrics(
+    parts: Given,
+    principal: Reader,
+    run_id: str,
+    max_points: Annotated[int | None, Query(ge=2, le=10_000)] = None,
+) -> MetricSeries:
+    """Return one continuous curve per metric, across crash and resume."""
+    return parts.runs.metrics(principal.project_id, run_id, max_points=max_points)
+
+
+@router.get(
+    "/{run_id}/checkpoints", summary="List checkpoints",
+    **describe("runs_checkpoints", problems=(404, 422),
+               example=examples.page(examples.CHECKPOINT)),
+)  # fmt: skip
+def list_checkpoints(
+    parts: Given, principal: Reader, run_id: str, query: Paged
+) -> Page[Checkpoint]:
+    """Return checkpoints, newest first; that of epoch 0 is always kept."""
+    page = query.checked("ckpt", parts.limits)
+    return parts.runs.checkpoints(principal.project_id, run_id, limit=page.limit, after=page.after)
+
+
+@router.get(
+    "/{run_id}/report", summary="The evaluation",
+    **describe("runs_report", problems=(404, 409), example=examples.REPORT),
+)  # fmt: skip
+def get_report(parts: Given, principal: Reader, run_id: str) -> dict[str, Any]:
+    """Return how well the model does on rows that it did not see, beside baselines."""
+    return parts.reports.of_run(principal.project_id, run_id)

@@ -7,6 +7,7 @@ the number of threads. Another array library (CuPy) would stand beside this file
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,7 +39,12 @@ def dtype_of(precision: Precision) -> DType:
 
 
 def blas_libraries() -> tuple[Blas, ...]:
-    """The BLAS libraries loaded by this process, as threadpoolctl finds them."""
+    """The BLAS that NumPy computes with; all that the process has loaded where it is not told.
+
+    A NumPy wheel brings its own, in a folder of its name; another package may have loaded another.
+    """
+    loaded = [found for found in threadpoolctl.threadpool_info() if found["user_api"] == "blas"]
+    own = [found for found in loaded if Path(found["filepath"]).parent.name.startswith("numpy")]
     return tuple(
         Blas(
             library=str(found["internal_api"]),
@@ -46,8 +52,7 @@ def blas_libraries() -> tuple[Blas, ...]:
             kernel=str(found.get("architecture", "unknown")),
             threads=int(found["num_threads"]),
         )
-        for found in threadpoolctl.threadpool_info()
-        if found["user_api"] == "blas"
+        for found in own or loaded
     )
 
 

@@ -53,7 +53,9 @@ class Layout:
         """The first tensor that holds a NaN or an infinity, or None."""
         # A finite sum of squares proves every element finite at a quarter of the cost of isfinite;
         # a sum that overflowed proves nothing, so then every tensor is looked at.
-        if math.isfinite(float(np.dot(flat, flat))):
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares = float(np.dot(flat, flat))
+        if math.isfinite(squares):
             return None
         for name, tensor in self.views(flat).items():
             if not np.isfinite(tensor).all():

@@ -80,6 +80,7 @@ class SoftmaxCrossEntropy:
         self._true = np.empty(rows, dtype)
         self._logs = np.empty(rows, dtype)
         self._ones = np.ones(rows, dtype)
+        self._one_per_class = np.ones(classes, dtype)
         self._share = np.array(1.0 / rows, dtype)
         self._scale = np.array(rows, dtype)
 
@@ -94,7 +95,7 @@ class SoftmaxCrossEntropy:
         np.subtract(by_class, sums, out=by_class)
         flat.take(places, out=true, mode="clip")
         np.exp(by_class, out=by_class)
-        np.add.reduce(by_class, axis=0, out=sums)
+        np.dot(self._one_per_class, by_class, out=sums)
         np.log(sums, out=logs)
         np.subtract(logs, true, out=logs)
         np.multiply(sums, self._scale, out=sums)

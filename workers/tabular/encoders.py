@@ -28,7 +28,7 @@ MAX_LEVELS = 100
 UNSEEN, MISSING = 0, 1
 """The codes of categorical cells that stand at no level; the levels' codes follow."""
 
-_SQUARABLE = 1e150
+_SQUARABLE = 1e100
 _NOWHERE = -1
 
 
@@ -162,8 +162,8 @@ def moments(values: Numbers) -> tuple[float, float]:
     lowest, highest = float(values.min()), float(values.max())
     if lowest == highest:
         return lowest, 0.0
-    # Squares of larger numbers overflow; dividing by the largest costs the last bit at most.
+    # Other numbers' squares leave the range of float64; dividing costs the last bit at most.
     largest = max(abs(lowest), abs(highest))
-    unit = largest if largest > _SQUARABLE else 1.0
+    unit = 1.0 if 1 / _SQUARABLE < largest < _SQUARABLE else largest
     scaled = values / unit
     return float(scaled.mean()) * unit, float(scaled.std()) * unit

@@ -39,9 +39,10 @@ def _run(
 
 @pytest.fixture
 def large_file(tmp_path: Path) -> Path:
-    """30 MB of text that hardly repeats: about a second of work."""
+    """Some 80 MB of text: several seconds of work, and more than 100 MiB of memory."""
     path = tmp_path / "large.csv"
-    path.write_text("a,b\n" + "".join(f"text {i},{i / 7}\n" for i in range(1_200_000)))
+    rows = "".join(f"text {i},{i / 7}\n" for i in range(100_000))
+    path.write_text("a,b\n" + rows * 30)
     return path
 
 

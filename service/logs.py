@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import time
 from typing import TYPE_CHECKING, Literal
+
+import structlog
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from structlog.typing import Processor
 
-def configure_logs(log_format: Literal["console", "json"], copy: Path | None = None) -> None:
+LogFormat = Literal["console", "json"]
+
+
+def configure_logs(log_format: LogFormat, copy: Path | None = None) -> None:
     """Send every record of this process to stderr, and to the file `copy`. Times are UTC."""
-    formatter = JsonFormatter() if log_format == "json" else _console()
-    formatter.converter = time.gmtime
     handlers: list[logging.Handler] = [logging.StreamHandler()]
     if copy is not None:
         handlers.append(logging.FileHandler(copy))
+    formatter = make_formatter(log_format)
     for handler in handlers:
         handler.setFormatter(formatter)
     root = logging.getLogger()
@@ -25,24 +28,27 @@ def configure_logs(log_format: Literal["console", "json"], copy: Path | None = N
     root.setLevel(logging.INFO)
 
 
-class JsonFormatter(logging.Formatter):
-    """One JSON object per line; a traceback is text in `exception`, without the frames' locals."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the record as one line."""
-        line = {
-            "timestamp": f"{self.formatTime(record, '%Y-%m-%dT%H:%M:%S')}.{record.msecs:03.0f}Z",
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "event": record.getMessage(),
-            "pid": record.process,
-        }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line)
-
-
-def _console() -> logging.Formatter:
-    return logging.Formatter(
-        "{asctime}.{msecs:03.0f}Z {levelname:<7} {name}: {message}", "%Y-%m-%dT%H:%M:%S", style="{"
+def make_formatter(log_format: LogFormat) -> logging.Formatter:
+    """Return the formatter; a JSON record is one line also with a traceback in it."""
+    shared: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.CallsiteParameterAdder(
+            [structlog.processors.CallsiteParameter.PROCESS]
+        ),
+    ]
+    last: list[Processor] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        if log_format == "json"
+        # Locals of a frame could be rows of a user's table: plain tracebacks have none.
+        else [
+            structlog.dev.ConsoleRenderer(
+                colors=False, exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
+    )
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
     )

@@ -13,16 +13,21 @@ from workers.engine.backend import dtype_of
 from workers.engine.batches import STRETCH_BYTES
 from workers.engine.network import Network
 from workers.engine.spec import (
+    AdamSpec,
     DenseSpec,
     MseSpec,
     NetworkSpec,
-    SgdSpec,
     TrainingSpec,
 )
 from workers.engine.training import TrainingData, TrainingState, train
 
 VECTORS = 3
 """Parameters, gradient, and the parameters with which the epoch began."""
+
+_WORK_PER_UNIT = 60
+_WORK_PER_PARAMETER = {"sgd": 30, "adam": 100}
+"""Elementwise work, in operations of a matrix product that take as long: for each unit and row
+(bias, activation, both ways) and for each parameter and step. Measured; they are memory's price."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +57,16 @@ def estimate(network: Network, spec: TrainingSpec, n_rows: int) -> Cost:
 
 
 def seconds_per_epoch(network: Network, spec: TrainingSpec, n_rows: int) -> float:
-    """The time of an epoch on this machine: the operations, and what every layer call costs."""
+    """The time of an epoch on this machine, without validation."""
     speed = _speed()
     steps = -(-n_rows // spec.batch_size)
-    operations = estimate(network, spec, n_rows).flops_per_epoch / speed.flops_per_s
+    units = sum(layer.n_outputs for layer in network.layers)
+    work = estimate(network, spec, n_rows).flops_per_epoch
+    work += n_rows * units * _WORK_PER_UNIT
+    work += steps * network.n_parameters * _WORK_PER_PARAMETER[spec.optimizer.type]
     if spec.precision == "float64":
-        operations *= 2.0
-    return operations + steps * len(network.layers) * speed.layer_s
+        work *= 2
+    return work / speed.flops_per_s + steps * (len(network.layers) + 1) * speed.call_s
 
 
 def measured_speed() -> float:
@@ -69,22 +77,23 @@ def measured_speed() -> float:
 @dataclass(frozen=True)
 class _Speed:
     flops_per_s: float
-    layer_s: float
+    call_s: float
 
 
 @lru_cache(maxsize=1)
 def _speed() -> _Speed:
     tiny, middling = _stack(4, (16,)), _stack(256, (256, 128))
-    layer_s = _step_s(tiny, rows=16) / len(tiny.layers)
-    step_s = _step_s(middling, rows=128) - layer_s * len(middling.layers)
-    return _Speed(flops_per_s=_flops_per_row(middling) * 128 / step_s, layer_s=layer_s)
+    call_s = _step_s(tiny, rows=16) / (len(tiny.layers) + 1)
+    step_s = _step_s(middling, rows=128) - call_s * (len(middling.layers) + 1)
+    elementwise = 128 * (256 + 128 + 2) * _WORK_PER_UNIT
+    elementwise += middling.n_parameters * _WORK_PER_PARAMETER["adam"]
+    work = _flops_per_row(middling) * 128 + elementwise
+    return _Speed(flops_per_s=work / step_s, call_s=call_s)
 
 
 def _step_s(network: Network, rows: int) -> float:
     """Seconds of processor time per step, the best of some epochs of a few steps."""
-    spec = TrainingSpec(
-        epochs=8, batch_size=rows, loss=MseSpec(), optimizer=SgdSpec(momentum=0.9), shuffle=False
-    )
+    spec = TrainingSpec(epochs=8, batch_size=rows, loss=MseSpec(), optimizer=AdamSpec())
     steps = 4
     X = np.ones((steps * rows, network.n_inputs), np.float32)
     y = np.zeros((steps * rows, network.n_outputs), np.float32)

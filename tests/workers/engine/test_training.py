@@ -271,6 +271,26 @@ def test_a_diverging_run_ends_with_its_last_finite_epoch(precision: Precision) -
     np.testing.assert_array_equal(state.parameters, finite)
 
 
+@pytest.mark.parametrize(
+    "optimizer", [SgdSpec(learning_rate=10.0), AdamSpec()], ids=lambda o: o.type
+)
+def test_an_overflow_in_the_last_step_of_an_epoch_is_found_in_that_epoch(
+    optimizer: Optimizer,
+) -> None:
+    """The loss (9e18)^2 is finite in float32, ten times its gradient is not, nor its square.
+
+    With Adam the parameters stay finite, but its second moment would stand still at infinity.
+    """
+    X, y = np.array([[1e19]]), np.zeros((1, 1))
+    spec = TrainingSpec(epochs=2, batch_size=1, loss=MseSpec(), optimizer=optimizer)
+    network = problems.network((1, 1))
+    state = TrainingState.initial(network, spec, 0)
+    state.parameters[...] = [0.9, 0.0]
+    assert list(train(network, state, TrainingData(X, y), spec, 0)) == []
+    assert state.divergence is not None
+    assert (state.divergence.epoch, state.divergence.tensor) == (1, "layers.0.weight")
+
+
 def test_a_nan_in_the_weights_is_named_within_the_epoch() -> None:
     network = problems.network((4, 5, 3), output="softmax")
     spec = classifier()

@@ -17,8 +17,8 @@ from service.api.edge import Edge
 from service.api.fast_lane import FastLane
 from service.api.parts import Parts
 from service.api.rates import Rates
-from service.api.receipt import DeadlineProtocol
 from service.api.routed import routed_app
+from service.api.server import SERVER
 from service.api.upload import clean_uploads
 from service.clock import SystemClock
 from service.errors import UnavailableError
@@ -98,16 +98,7 @@ def main() -> int:
         host=settings.host,
         port=settings.port,
         workers=settings.api_processes,
-        http=DeadlineProtocol,
-        # No WebSockets and no header of a proxy are believed; ours would be spoofed by anybody.
-        ws="none",
-        proxy_headers=False,
-        server_header=False,
-        access_log=False,
-        log_config=None,
-        lifespan="on",
-        backlog=512,
-        timeout_keep_alive=5,
+        **SERVER,
         # In flight requests end by themselves; streams are told to (`DeadlineProtocol.shutdown`).
         timeout_graceful_shutdown=max(1, int(settings.shutdown_seconds)),
     )

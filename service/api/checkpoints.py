@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from service.api.auth import Reader
 from service.api.openapi import describe
 from service.api.parts import Given
+from service.api.paths import CheckpointId
 
 router = APIRouter(prefix="/v1/checkpoints", tags=["runs"])
 
@@ -22,7 +23,7 @@ router = APIRouter(prefix="/v1/checkpoints", tags=["runs"])
     **describe("checkpoints_weights", problems=(404, 409)),
 )  # fmt: skip
 async def get_weights(
-    request: Request, parts: Given, principal: Reader, checkpoint_id: str
+    request: Request, parts: Given, principal: Reader, checkpoint_id: CheckpointId
 ) -> Response:
     """Return the weights as safetensors; the ETag is the SHA-256 of the bytes."""
     project_id = principal.project_id

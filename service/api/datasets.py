@@ -13,6 +13,7 @@ from service.api.creation import Creation, IdempotencyKey
 from service.api.openapi import describe
 from service.api.paging import Paged, check_page_size
 from service.api.parts import Given, Parts
+from service.api.paths import DatasetId
 from service.api.upload import Upload, receive_upload
 from service.schemas.datasets import Dataset, DatasetRows
 from service.schemas.wire import Page
@@ -72,7 +73,7 @@ def list_datasets(parts: Given, principal: Reader, query: Paged) -> Page[Dataset
     "/{dataset_id}", summary="Look at a dataset",
     **describe("datasets_get", problems=(404,), example=examples.DATASET),
 )  # fmt: skip
-def get_dataset(parts: Given, principal: Reader, dataset_id: str) -> Dataset:
+def get_dataset(parts: Given, principal: Reader, dataset_id: DatasetId) -> Dataset:
     """Return a dataset with its columns, their types and statistics."""
     return parts.datasets.get(principal.project_id, dataset_id)
 
@@ -82,7 +83,7 @@ def get_dataset(parts: Given, principal: Reader, dataset_id: str) -> Dataset:
     **describe("datasets_rows", problems=(404, 422), example=examples.DATASET_ROWS),
 )  # fmt: skip
 def get_rows(
-    parts: Given, principal: Reader, dataset_id: str, query: Annotated[RowsQuery, Query()]
+    parts: Given, principal: Reader, dataset_id: DatasetId, query: Annotated[RowsQuery, Query()]
 ) -> DatasetRows:
     """Return a window of rows in the table's order, typed."""
     check_page_size(query.limit, parts.limits)
@@ -95,6 +96,6 @@ def get_rows(
     "/{dataset_id}", status_code=204, summary="Delete a dataset",
     **describe("datasets_delete", problems=(404, 409)),
 )  # fmt: skip
-def delete_dataset(parts: Given, principal: Writer, dataset_id: str) -> None:
+def delete_dataset(parts: Given, principal: Writer, dataset_id: DatasetId) -> None:
     """Delete a dataset that no unfinished run needs; models trained on it stay."""
     parts.datasets.delete(principal.project_id, dataset_id)

@@ -17,6 +17,7 @@ from service.api.feed import EventFeed
 from service.api.openapi import describe
 from service.api.paging import bad_cursor, check_page_size
 from service.api.parts import Given
+from service.api.paths import RunId
 from service.schemas.events import Event
 from service.schemas.runs import TERMINAL
 from service.schemas.wire import Page
@@ -53,7 +54,7 @@ async def _start(
     request: Request,
     parts: Given,
     principal: Reader,
-    run_id: str,
+    run_id: RunId,
     query: Annotated[EventsQuery, Query()],
 ) -> tuple[EventFeed, int, bool]:
     """Find out everything that can be refused before the stream begins."""
@@ -77,7 +78,7 @@ def _position(request: Request, after: int) -> int:
     "/v1/runs/{run_id}/events", response_class=EventSourceResponse, include_in_schema=False
 )
 async def stream_events(
-    run_id: str, start: Annotated[tuple[EventFeed, int, bool], Depends(_start)]
+    run_id: RunId, start: Annotated[tuple[EventFeed, int, bool], Depends(_start)]
 ) -> AsyncIterator[ServerSentEvent]:
     """Send events as they happen, from a position on; the stream ends after the final status."""
     feed, after, is_over = start
@@ -95,7 +96,7 @@ async def stream_events(
     **describe("runs_events", problems=(404, 422), example=examples.page(examples.EVENT)),
 )  # fmt: skip
 def list_events(
-    parts: Given, principal: Reader, run_id: str, query: Annotated[EventsQuery, Query()]
+    parts: Given, principal: Reader, run_id: RunId, query: Annotated[EventsQuery, Query()]
 ) -> Page[Event]:
     """Return events, oldest first; with `Accept: text/event-stream` the same events live."""
     check_page_size(query.limit, parts.limits)

@@ -216,7 +216,7 @@ EVENT = {
     "type": "run.status_changed",
     "level": "info",
     "message": "The run is queued.",
-    "data": {"status": "queued"},
+    "data": {"from": None, "to": "queued", "reason": None},
     "created_at": _AT,
 }
 EVENT_STREAM = 'event: run.status_changed\ndata: {"seq": 1}\nid: 1\n\n'

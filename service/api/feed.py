@@ -126,4 +126,4 @@ class EventFeed:
 
 
 def _is_final(event: Event) -> bool:
-    return event.type == "run.status_changed" and event.data.get("status") in TERMINAL
+    return event.type == "run.status_changed" and event.data.get("to") in TERMINAL

@@ -12,6 +12,7 @@ from service.api.creation import Creation, IdempotencyKey
 from service.api.openapi import describe
 from service.api.paging import Paged
 from service.api.parts import Given, Parts
+from service.api.paths import NetworkId
 from service.schemas.networks import Network, NetworkCreate, NetworkValidate, NetworkValidation
 from service.schemas.not_built import NETWORK, VALIDATION
 from service.schemas.wire import Page
@@ -76,7 +77,7 @@ def list_networks(parts: Given, principal: Reader, query: Paged) -> Page[Network
     "/{network_id}", summary="Look at a network",
     **describe("networks_get", problems=(404,), example=examples.NETWORK),
 )  # fmt: skip
-def get_network(parts: Given, principal: Reader, network_id: str) -> Network:
+def get_network(parts: Given, principal: Reader, network_id: NetworkId) -> Network:
     """Return a network."""
     return parts.networks.get(principal.project_id, network_id)
 
@@ -85,6 +86,6 @@ def get_network(parts: Given, principal: Reader, network_id: str) -> Network:
     "/{network_id}", status_code=204, summary="Delete a network",
     **describe("networks_delete", problems=(404,)),
 )  # fmt: skip
-def delete_network(parts: Given, principal: Writer, network_id: str) -> None:
+def delete_network(parts: Given, principal: Writer, network_id: NetworkId) -> None:
     """Delete a network; runs keep the specification that they were given."""
     parts.networks.delete(principal.project_id, network_id)

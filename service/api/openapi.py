@@ -68,7 +68,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         title=TITLE, version=VERSION, description=DESCRIPTION, routes=app.routes, tags=TAGS
     )
     operations = [operation for path in base["paths"].values() for operation in path.values()]
-    models = [*_body_models(operations), ProblemDetails]
+    models: list[type[BaseModel]] = [*_body_models(operations), ProblemDetails]
     wanted: list[tuple[type[BaseModel], Literal["validation"]]] = [
         (model, "validation") for model in models
     ]

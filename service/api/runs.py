@@ -13,6 +13,7 @@ from service.api.creation import Creation, IdempotencyKey
 from service.api.openapi import describe
 from service.api.paging import Paged, PageQuery
 from service.api.parts import Given, Parts
+from service.api.paths import RunId
 from service.schemas.not_built import RUN
 from service.schemas.runs import Checkpoint, MetricSeries, Run, RunCreate, Status
 from service.schemas.wire import Page
@@ -21,12 +22,16 @@ from service.usecases.idempotency import IdempotencyClaim
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
 
 
+# PostgreSQL takes no NUL in a text.
+Text = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
+
+
 class RunsQuery(PageQuery):
     """Which runs."""
 
     status: Status | None = None
-    dataset_id: str | None = Field(None, max_length=64)
-    model: str | None = Field(None, max_length=200, description="The name they register under.")
+    dataset_id: Text | None = None
+    model: Text | None = Field(None, description="The name they register under.")
 
 
 @router.post(
@@ -73,7 +78,7 @@ def list_runs(parts: Given, principal: Reader, query: Annotated[RunsQuery, Query
     "/{run_id}", summary="Look at a run",
     **describe("runs_get", problems=(404,), example=examples.RUN),
 )  # fmt: skip
-def get_run(parts: Given, principal: Reader, run_id: str) -> Run:
+def get_run(parts: Given, principal: Reader, run_id: RunId) -> Run:
     """Return a run."""
     return parts.runs.get(principal.project_id, run_id)
 
@@ -82,7 +87,7 @@ def get_run(parts: Given, principal: Reader, run_id: str) -> Run:
     "/{run_id}/cancel", status_code=200, summary="Cancel a run", dependencies=[NoBody],
     **describe("runs_cancel", problems=(404, 409, 415, 422), example=examples.RUN),
 )  # fmt: skip
-def cancel_run(parts: Given, principal: Writer, run_id: str) -> Run:
+def cancel_run(parts: Given, principal: Writer, run_id: RunId) -> Run:
     """Ask a run to end now; its last checkpoint stays."""
     return parts.runs.cancel(principal.project_id, run_id)
 
@@ -91,7 +96,7 @@ def cancel_run(parts: Given, principal: Writer, run_id: str) -> Run:
     "/{run_id}", status_code=204, summary="Delete a run",
     **describe("runs_delete", problems=(404, 409)),
 )  # fmt: skip
-def delete_run(parts: Given, principal: Writer, run_id: str) -> None:
+def delete_run(parts: Given, principal: Writer, run_id: RunId) -> None:
     """Delete a finished run with its metrics, events and checkpoints; its model stays."""
     parts.runs.delete(principal.project_id, run_id)
 
@@ -103,7 +108,7 @@ def delete_run(parts: Given, principal: Writer, run_id: str) -> None:
 def get_metrics(
     parts: Given,
     principal: Reader,
-    run_id: str,
+    run_id: RunId,
     max_points: Annotated[int | None, Query(ge=2, le=10_000)] = None,
 ) -> MetricSeries:
     """Return one continuous curve per metric, across crash and resume."""
@@ -116,7 +121,7 @@ def get_metrics(
                example=examples.page(examples.CHECKPOINT)),
 )  # fmt: skip
 def list_checkpoints(
-    parts: Given, principal: Reader, run_id: str, query: Paged
+    parts: Given, principal: Reader, run_id: RunId, query: Paged
 ) -> Page[Checkpoint]:
     """Return checkpoints, newest first; that of epoch 0 is always kept."""
     page = query.checked("ckpt", parts.limits)
@@ -127,6 +132,6 @@ def list_checkpoints(
     "/{run_id}/report", summary="The evaluation",
     **describe("runs_report", problems=(404, 409), example=examples.REPORT),
 )  # fmt: skip
-def get_report(parts: Given, principal: Reader, run_id: str) -> dict[str, Any]:
+def get_report(parts: Given, principal: Reader, run_id: RunId) -> dict[str, Any]:
     """Return how well the model does on rows that it did not see, beside baselines."""
     return parts.reports.of_run(principal.project_id, run_id)

@@ -10,6 +10,7 @@ from service.schemas.wire import Name, UtcTime, Wire
 
 ColumnType = Literal["numeric", "categorical", "boolean", "datetime", "text", "ignore"]
 DatasetFormat = Literal["csv"]
+Encoding = Literal["utf-8", "latin-1", "iso8859-15", "cp1252", "utf-16", "utf-16-le", "utf-16-be"]
 MissingToken = Annotated[str, Field(max_length=64)]
 
 
@@ -25,7 +26,7 @@ class ParseOptions(Wire):
 
     delimiter: Literal[",", ";", "\t", "|"] | None = None
     quote: Annotated[str, Field(max_length=1)] | None = None
-    encoding: Literal["utf-8", "utf-16", "latin-1"] | None = None
+    encoding: Encoding | None = None
     header: bool = True
     decimal: Literal[".", ","] | None = None
 

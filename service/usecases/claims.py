@@ -9,6 +9,8 @@ from typing import Any, Literal
 from service.schemas.events import EventType
 from service.schemas.runs import Requested, RunSpec, StopReason
 
+Level = Literal["info", "warning", "error"]
+
 
 @dataclass(frozen=True)
 class SavedState:
@@ -58,7 +60,7 @@ class NewEvent:
 
     type: EventType
     message: str
-    level: Literal["info", "warning", "error"] = "info"
+    level: Level = "info"
     data: Mapping[str, Any] = field(default_factory=dict)
 
 

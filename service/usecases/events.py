@@ -51,7 +51,7 @@ class Events:
         with self._sessions.read() as session:
             # The runs' counters first: an idle listener then costs one row, not a search.
             latest = select(RunRow.id, RunRow.event_seq).where(RunRow.id.in_(cursors))
-            counters = dict(session.execute(latest).tuples())
+            counters = dict(session.execute(latest).all())
             found: dict[str, MutableSequence[Event]] = {run_id: [] for run_id in counters}
             news = [run_id for run_id, seq in counters.items() if seq > cursors[run_id]]
             if news:

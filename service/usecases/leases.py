@@ -2,37 +2,190 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import exists, func, select, update
+
+from service.errors import LeaseLostError
+from service.ids import has_shape
+from service.schemas.runs import RunSpec, Status
+from service.store.instants import db_now
+from service.store.tables import CheckpointRow, DatasetRow, RunRow, WorkerRow
+from service.usecases import checkpointing, recording, registry
+from service.usecases.claims import Claim, Level, Orders
+from service.usecases.finite import finite
+from service.usecases.moves import Move, move
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.orm import Session
+
     from service.store.blobs import Blobs
     from service.store.db import Sessions
-    from service.usecases.claims import Claim, Orders, Outcome, ProgressPart
+    from service.usecases.claims import Outcome, ProgressPart
+
+_LEVELS: dict[Status, Level] = {"failed": "error", "cancelled": "warning"}
 
 
 class Leases:
     """Claims a run, keeps it, records its progress and ends it.
 
     Every method but `claim` and `dataset` names the fence of the claim and raises `LeaseLostError`
-    once another attempt owns the run; nothing is written then.
+    once another attempt owns the run; nothing is written then. All of them can be repeated after
+    an `UnavailableError`: what had come through already is not done twice.
     """
 
-    def __init__(self, sessions: Sessions, blobs: Blobs, *, lease_s: float) -> None: ...
+    def __init__(self, sessions: Sessions, blobs: Blobs, *, lease_s: float) -> None:
+        self._sessions = sessions
+        self._blobs = blobs
+        self._lease_s = lease_s
 
     def claim(self, run_id: str, worker_id: str) -> Claim | None:
         """Take a queued run; None when it is not there to be taken (any more)."""
+        if not has_shape(run_id, "run"):
+            return None  # Whoever rang: the broker is not to be believed.
+        taken = Move(
+            source="queued",
+            target="running",
+            values={
+                "fence": RunRow.fence + 1,
+                "attempt": RunRow.attempt + 1,
+                "lease_owner": worker_id,
+                "lease_until": db_now(self._lease_s),
+                "started_at": func.coalesce(RunRow.started_at, db_now()),
+            },
+        )
+        due = (RunRow.available_at <= db_now(), RunRow.deadline_at > db_now())
+        with self._sessions.begin() as session:
+            row = move(session, run_id, taken, *due)
+            if row is None:
+                return None
+            claim = _claim(session, row)
+        # Outside the transaction: a large state must not keep others from writing.
+        saved = checkpointing.latest(self._sessions, self._blobs, run_id, claim["fence"])
+        return Claim(**claim, checkpoint=saved)
 
     def dataset(self, claim: Claim) -> bytes:
-        """Load the typed Parquet of a claimed run."""
+        """Load the typed Parquet of a claimed run.
+
+        Raises:
+            IntegrityError: the stored bytes are not those that were uploaded.
+        """
+        with self._sessions.read() as session:
+            return self._blobs.get(session, claim.dataset_sha256)
 
     def heartbeat(self, run_id: str, fence: int) -> Orders:
         """Prolong the lease; return what is asked of the holder."""
+        drained = select(WorkerRow.draining).where(WorkerRow.id == RunRow.lease_owner)
+        beat = (
+            update(RunRow)
+            .where(*_held(run_id, fence))
+            .values(lease_until=db_now(self._lease_s))
+            .returning(RunRow.requested, drained.scalar_subquery(), RunRow.deadline_at <= db_now())
+        )
+        with self._sessions.begin() as session:
+            orders = session.execute(beat).one_or_none()
+        if orders is None:
+            raise LeaseLostError(run_id, fence)
+        requested, drain, overdue = orders
+        return Orders(requested, bool(drain), bool(overdue))
 
     def record(self, run_id: str, fence: int, part: ProgressPart) -> None:
         """Write a piece of progress: metrics, events and perhaps a checkpoint, in one piece."""
+        with self._sessions.begin() as session:
+            recording.record(session, self._blobs, self._hold(session, run_id, fence), part)
 
     def finish(self, run_id: str, fence: int, outcome: Outcome) -> None:
         """End the run; doing it again with the same outcome changes nothing."""
+        with self._sessions.begin() as session:
+            if _ended_so(session.get(RunRow, run_id), fence, outcome):
+                return
+            row = self._hold(session, run_id, fence)
+            if outcome.last is not None:
+                recording.record(session, self._blobs, row, outcome.last)
+            if outcome.model is not None:
+                registry.register(session, self._blobs, row, outcome.model)
+            move(session, run_id, _ending(outcome), RunRow.fence == fence)
 
     def release(self, run_id: str, fence: int, part: ProgressPart | None) -> None:
         """Give the run back to the queue, with a last checkpoint; no crash is counted."""
+        with self._sessions.begin() as session:
+            row = self._hold(session, run_id, fence)
+            if part is not None:
+                recording.record(session, self._blobs, row, part)
+            move(session, run_id, _release(row), RunRow.fence == fence)
+
+    def _hold(self, session: Session, run_id: str, fence: int) -> RunRow:
+        """Lock a run that is still the caller's, and prolong its lease."""
+        held = (
+            update(RunRow)
+            .where(*_held(run_id, fence))
+            .values(lease_until=db_now(self._lease_s))
+            .returning(RunRow)
+            .execution_options(synchronize_session=False, populate_existing=True)
+        )
+        row = session.scalars(held).one_or_none()
+        if row is None:
+            raise LeaseLostError(run_id, fence)
+        return row
+
+
+def _held(run_id: str, fence: int) -> tuple[ColumnElement[bool], ...]:
+    # The fence, not the worker's name: a worker may hold a run, lose it and be given it again.
+    return RunRow.id == run_id, RunRow.status == "running", RunRow.fence == fence
+
+
+def _claim(session: Session, row: RunRow) -> dict[str, Any]:
+    initial = exists().where(CheckpointRow.run_id == row.id, CheckpointRow.kind == "initial")
+    dataset = select(DatasetRow.blob_sha256, DatasetRow.profile, initial)
+    sha256, profile, has_initial = session.execute(
+        dataset.where(DatasetRow.id == row.dataset_id)
+    ).one()
+    return {
+        "run_id": row.id,
+        "project_id": row.project_id,
+        "fence": row.fence,
+        "attempt": row.attempt,
+        "spec": RunSpec.model_validate_json(row.spec),
+        "profile": profile,
+        "dataset_sha256": sha256,
+        "numerics": row.numerics,
+        "requested": row.requested,
+        "trained_seconds": row.trained_seconds,
+        "has_initial_weights": has_initial,
+    }
+
+
+def _ending(outcome: Outcome) -> Move:
+    error = None
+    if outcome.error is not None:
+        error = {"code": outcome.stop_reason, "detail": outcome.error, "param": outcome.param}
+    return Move(
+        source="running",
+        target=outcome.status,
+        reason=outcome.stop_reason,
+        level=_LEVELS.get(outcome.status, "info"),
+        values={
+            "error": error,
+            "weights_sha256": outcome.weights_sha256,
+            "report": finite(outcome.report),
+        },
+    )
+
+
+def _ended_so(row: RunRow | None, fence: int, outcome: Outcome) -> bool:
+    """Tell whether this very outcome came through before its answer was lost."""
+    return (
+        row is not None
+        and row.fence == fence
+        and row.status == outcome.status
+        and row.stop_reason == outcome.stop_reason
+        and row.weights_sha256 == outcome.weights_sha256
+    )
+
+
+def _release(row: RunRow) -> Move:
+    if row.requested == "cancel":
+        return Move(source="running", target="cancelled", reason="user_cancel", level="warning")
+    values = {"available_at": db_now(), "eta_seconds": None, "samples_per_second": None}
+    return Move(source="running", target="queued", reason="drained", values=values)

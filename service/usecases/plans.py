@@ -1,0 +1,97 @@
+"""Plans: a run's wish, its plan and its specification, each turned into the next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from service.errors import InvalidRequestError, Problem
+from service.schemas.networks import NetworkIn
+from service.schemas.runs import RunSpec
+from workers.modelling.plan import ModelPlan, ModelWish, PlanError, PlanLimits
+from workers.modelling.recipes import resolve
+from workers.tabular.profile import TableProfile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from service.schemas.runs import RunCreate
+    from service.settings import Limits
+    from workers.engine.spec import NetworkSpec
+    from workers.modelling.plan import Recipe
+
+
+def plan_run(
+    wish: RunCreate, named: NetworkSpec | None, profile: Mapping[str, Any], limits: Limits
+) -> ModelPlan:
+    """Resolve a run's wish on a table; `named` is the stored network that it names, if any.
+
+    Raises:
+        InvalidRequestError: with everything that is wrong, by pointers into the request.
+    """
+    model_wish = ModelWish(
+        target=wish.target,
+        features=None if wish.features == "auto" else tuple(wish.features),
+        task=None if wish.task == "auto" else wish.task,
+        network=named or _network(wish),
+        preprocessing=None if wish.preprocessing == "auto" else wish.preprocessing,
+        training=wish.training.wishes(),
+        split=wish.split.wishes(),
+        seed=wish.seed,
+    )
+    plan_limits = PlanLimits(
+        parameters=limits.model_parameters,
+        memory_bytes=limits.run_memory_bytes,
+        steps=limits.run_steps,
+    )
+    try:
+        return resolve(model_wish, TableProfile.from_json(dict(profile)), plan_limits)
+    except PlanError as error:
+        problems = [Problem(p.pointer, p.code, p.detail, p.limit) for p in error.problems]
+        raise InvalidRequestError(problems) from None
+
+
+def spec_of(wish: RunCreate, plan: ModelPlan) -> RunSpec:
+    """Return the specification that a run keeps: its wish with nothing left to decide."""
+    return RunSpec(
+        dataset_id=wish.dataset_id,
+        target=plan.target,
+        features=list(plan.features),
+        task=plan.task,
+        classes=plan.classes,
+        recipe=plan.recipe,
+        network=plan.network,
+        preprocessing=plan.preprocessing,
+        training=plan.training,
+        split=plan.split,
+        seed=plan.seed,
+        device="cpu",
+        budget=wish.budget,
+        model=wish.model,
+        labels=wish.labels,
+    )
+
+
+def plan_of(spec: RunSpec) -> ModelPlan:
+    """Return the plan that a run's specification was made from, without its warnings."""
+    return ModelPlan(
+        target=spec.target,
+        features=tuple(spec.features),
+        task=spec.task,
+        classes=spec.classes,
+        network=spec.network,
+        preprocessing=spec.preprocessing,
+        training=spec.training,
+        split=spec.split,
+        seed=spec.seed,
+        recipe=spec.recipe,
+    )
+
+
+_RECIPES: dict[str, Recipe] = {"auto": "auto", "linear": "linear", "mlp": "mlp"}
+
+
+def _network(wish: RunCreate) -> NetworkSpec | Recipe:
+    if isinstance(wish.network, NetworkIn):
+        return wish.network.spec()
+    return _RECIPES[wish.network]

@@ -1,0 +1,26 @@
+"""A small world: a project with a table, and the use cases on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from service.settings import Limits
+from service.store.blobs import Blobs
+from tests.service.usecases.world import RememberingBroker, World
+
+if TYPE_CHECKING:
+    from service.store.db import Sessions
+
+
+@pytest.fixture
+def broker() -> RememberingBroker:
+    """A broker that remembers what was rung, and can be away or lose its data."""
+    return RememberingBroker()
+
+
+@pytest.fixture
+def world(sessions: Sessions, broker: RememberingBroker) -> World:
+    """A project with a table of five rows, on each database in turn."""
+    return World(sessions, Blobs(), broker, Limits.model_validate({}))

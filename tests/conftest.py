@@ -12,12 +12,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import shutil
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import pytest
 
 from service.store import migrate
 from service.store.db import Sessions, make_engine
+from service.store.tables import Base
 from tests.servers.postgres import PostgresServer
 from tests.servers.redis import RedisServer
 
@@ -25,18 +25,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_TEMPLATE = "slope_template"
-
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    """A private PostgreSQL whose template database is migrated."""
+    """A private PostgreSQL; tests that disturb it leave it running."""
     server = PostgresServer()
-    try:
-        migrate.upgrade(server.create(_TEMPLATE))
-        yield server
-    finally:
-        server.close()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_database(postgres: PostgresServer) -> str:
+    """The name of a migrated database that the tests of a process share."""
+    name = "slope"
+    migrate.upgrade(postgres.create(name))
+    return name
 
 
 @pytest.fixture(scope="session")
@@ -69,11 +72,12 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def postgres_url(postgres: PostgresServer) -> Iterator[str]:
-    """A fresh, migrated PostgreSQL database."""
-    name = f"slope_{uuid4().hex}"
-    yield postgres.create(name, _TEMPLATE)
-    postgres.drop(name)
+def postgres_url(postgres: PostgresServer, postgres_database: str) -> str:
+    """A migrated PostgreSQL database without rows."""
+    # Emptied rather than made anew, which would take half of the suite's time.
+    tables = [table.name for table in reversed(Base.metadata.sorted_tables)]
+    postgres.empty(postgres_database, tables)
+    return postgres.url(postgres_database)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -8,12 +8,15 @@ import shutil
 import signal
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
 
 from tests.servers.processes import Account, Server, free_port, unprivileged_account
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _USER = "slope"
 _INSTALL = (
@@ -69,23 +72,31 @@ class PostgresServer:
         """Return SQLAlchemy's URL of a database."""
         return f"postgresql+psycopg://{_USER}@127.0.0.1:{self.port}/{database}"
 
-    def create(self, database: str, template: str = "template0") -> str:
-        """Create a database as a copy of another; return its URL."""
-        statement = "CREATE DATABASE {} TEMPLATE {}"
-        self._execute(sql.SQL(statement).format(sql.Identifier(database), sql.Identifier(template)))
+    def create(self, database: str) -> str:
+        """Create an empty database; return its URL."""
+        with self._connect() as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
         return self.url(database)
 
     def drop(self, database: str) -> None:
         """Drop a database, whoever is still connected."""
-        self._execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database)))
-
-    def _execute(self, statement: sql.Composed) -> None:
+        statement = sql.SQL("DROP DATABASE {} WITH (FORCE)")
         with self._connect() as connection:
-            connection.execute(statement)
+            connection.execute(statement.format(sql.Identifier(database)))
 
-    def _connect(self) -> psycopg.Connection[Any]:
+    def empty(self, database: str, tables: Sequence[str]) -> None:
+        """Delete all rows of tables, in their order; who is still connected is thrown out."""
+        with self._connect(database) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            for table in tables:
+                connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+
+    def _connect(self, database: str = "postgres") -> psycopg.Connection[Any]:
         return psycopg.connect(
-            host="127.0.0.1", port=self.port, user=_USER, dbname="postgres", autocommit=True
+            host="127.0.0.1", port=self.port, user=_USER, dbname=database, autocommit=True
         )
 
     def _answers(self) -> bool:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     from service.schemas.runs import MetricSeries
 
+# Losses fall by orders of magnitude, so that only their logarithm shows how they fall.
+LOGARITHMIC = ("train_loss", "val_loss")
 BARS = "▁▂▃▄▅▆▇█"
 GAP = " "
 SHOWN = ("train_loss", "val_loss", "val_accuracy", "val_r2")
@@ -17,9 +19,12 @@ WIDTH = 40
 
 
 def learning_curve(series: MetricSeries) -> list[str]:
-    """Return a line per metric: its name, its course, its first and its last value."""
+    """Return a line per metric: its name, its course, its first and its last value.
+
+    Losses are drawn by their logarithm.
+    """
     return [
-        f"{name:<12}  {sparkline(values, width=WIDTH)}  {_ends(values)}"
+        f"{name:<12}  {sparkline(_scaled(name, values), width=WIDTH)}  {_ends(values)}"
         for name in SHOWN
         if (values := series.series.get(name))
     ]
@@ -40,6 +45,12 @@ def sparkline(values: Sequence[float | None], *, width: int) -> str:
     low, high = min(finite), max(finite)
     scale = (len(BARS) - 1) / (high - low) if high > low else 0.0
     return "".join(GAP if math.isnan(m) else BARS[round((m - low) * scale)] for m in means)
+
+
+def _scaled(name: str, values: Sequence[float | None]) -> Sequence[float | None]:
+    if name not in LOGARITHMIC:
+        return values
+    return [math.log(v) if v is not None and v > 0.0 else None for v in values]
 
 
 def _mean(values: Sequence[float]) -> float:

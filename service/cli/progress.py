@@ -34,7 +34,7 @@ class EpochProgress:
             parts.append(f"loss {self.metrics['train_loss']:<8.4g}")
         quality = next((name for name in QUALITIES if name in self.metrics), None)
         if quality is not None:
-            parts.append(f"{quality} {self.metrics[quality]:<6.4g}")
+            parts.append(f"{quality} {self.metrics[quality]:<7.4g}")
         if self.eta_s is not None:
             parts.append(f"ETA {timedelta(seconds=math.ceil(self.eta_s))}")
         return "  ".join(parts).rstrip()

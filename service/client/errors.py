@@ -147,6 +147,8 @@ def _retry_after_s(response: httpx2.Response) -> float | None:
 
 
 def _describe(problem: ProblemDetails) -> str:
-    lines = [f"{problem.detail} ({problem.status} {problem.code})"]
-    lines += [f"  {item.pointer or '/'}: {item.detail}" for item in problem.errors]
-    return "\n".join(lines)
+    code = f"({problem.status} {problem.code})"
+    places = [f"{item.pointer or '/'}: {item.detail}" for item in problem.errors]
+    if len(places) == 1:
+        return f"{places[0]} {code}"
+    return "\n  ".join([f"{problem.detail} {code}", *places])

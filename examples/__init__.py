@@ -1,0 +1,1 @@
+"""Client scripts: each is a user of the HTTP API like any other."""

@@ -30,7 +30,7 @@ test: setup-dev ## The whole suite, on private PostgreSQL and Redis servers of i
 check: setup-dev ## Style, types, architecture, dependencies.
 	@.ci/check
 
-parity: ## Compare the engine with PyTorch in float64, in an environment of its own.
+parity: setup ## Compare the engine with PyTorch in float64, in an environment of its own.
 	@.ci/parity
 
 bench: setup-dev ## Speed and memory, as ratios against peers.

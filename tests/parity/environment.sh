@@ -3,7 +3,7 @@
 environment=.venv-parity
 pinned=tests/parity/requirements.txt
 if ! cmp -s "$pinned" "$environment/installed.txt"; then
-  python3 -m venv "$environment"
+  .venv/bin/python -m venv "$environment"
   "$environment/bin/pip" install --quiet --disable-pip-version-check -r "$pinned"
   cp "$pinned" "$environment/installed.txt"
 fi

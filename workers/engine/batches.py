@@ -21,7 +21,6 @@ STRETCH_BYTES = 1 << 20
 """About half of a usual level-2 cache."""
 
 Batch = tuple[Any, Any]
-Order = Any
 
 
 class Batches:
@@ -45,7 +44,7 @@ class Batches:
         self._views = list(self._cut())
         self._tail_view = self._cut_tail()
         self._loaded = -1
-        self._order: Order = None
+        self._order: NDArray[np.intp] | None = None
 
     def enter(self, order: NDArray[np.intp] | None) -> None:
         """Begin an epoch in this order of the rows; None is the order of the table."""

@@ -49,12 +49,14 @@ def on_batch(
 def as_targets(loss: Loss, y: NDArray[Any], shape: Shape, dtype: DType) -> NDArray[Any]:
     """Targets in the form that the loss takes for logits of `shape` (N, K), copied only if needed.
 
-    Raises ValueError for another shape, and for labels outside [0, K).
+    Raises ValueError for another shape, for no rows at all, and for labels outside [0, K).
     """
     labels = loss.type == "softmax_cross_entropy"
     expected = shape[:1] if labels else shape
     if y.shape != expected:
         raise ValueError(f"{loss.type} needs targets of shape {expected}, not {y.shape}")
+    if len(y) == 0:
+        raise ValueError("there are no rows")
     if not labels:
         return np.ascontiguousarray(y, dtype)
     if not np.issubdtype(y.dtype, np.integer) or y.min() < 0 or y.max() >= shape[1]:

@@ -61,6 +61,15 @@ def test_training_goes_on_from_the_middle_of_a_validation() -> None:
     assert rest[-1].report.val_loss == expected[-1].report.val_loss
 
 
+def test_no_rows_are_refused() -> None:
+    data, nothing = problems.classes(), (np.empty((0, 4)), np.empty(0, np.intp))
+    network = problems.network((4, 3), output="softmax")
+    spec = TrainingSpec(epochs=1, batch_size=32, loss=SoftmaxCrossEntropySpec())
+    for empty in (TrainingData(*nothing), TrainingData(data.X, data.y, *nothing)):
+        with pytest.raises(ValueError, match="no rows"):
+            problems.run_to_end(network, empty, spec)
+
+
 def test_targets_of_the_wrong_shape_are_refused() -> None:
     data = problems.classes()
     wrong = TrainingData(data.X, data.y, data.X_validation, data.y_validation[:-1])  # type: ignore[index]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class AdamOnParameters:
-    """W -= lr m_hat / (sqrt(v_hat) + eps).
+    """The step w -= lr m_hat / (sqrt(v_hat) + eps).
 
     The slots hold M = m / (1 - beta1) and V = v / (1 - beta2). With the bias corrections
     m_hat = m / (1 - beta1^n), v_hat = v / (1 - beta2^n) and s = sqrt((1 - beta2) / (1 - beta2^n))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class SgdOnParameters:
-    """B = mu b + g, w -= lr b; without momentum just w -= lr g.
+    """Momentum: b = mu b + g, w -= lr b; without it just w -= lr g.
 
     The learning rate stands outside the buffer, as in PyTorch: a change of the rate acts at once
     on the whole step, not only on what comes new into the buffer.

@@ -14,7 +14,7 @@ PIECE = 16_384
 
 
 class Sgd:
-    """W -= rate g."""
+    """Plain descent: w -= rate g."""
 
     def __init__(self, parameters: Array, gradient: Array) -> None:
         self._rate = np.zeros((), parameters.dtype)
@@ -29,7 +29,7 @@ class Sgd:
 
 
 class Momentum:
-    """B = mu b + g, then w -= rate b; Nesterov looks ahead: w -= rate (g + mu b).
+    """Momentum: b = mu b + g, then w -= rate b; Nesterov looks ahead: w -= rate (g + mu b).
 
     Sutskever et al. 2013, with the learning rate outside the buffer; the first b is g.
     """
@@ -59,7 +59,7 @@ class Momentum:
 
 
 class Adam:
-    """M = beta1 m + g, v = beta2 v + g^2, then w -= rate m / (sqrt(v) + epsilon).
+    """Adam: m = beta1 m + g, v = beta2 v + g^2, then w -= rate m / (sqrt(v) + epsilon).
 
     The moments are kept as sums, without the factors (1 - beta) of Kingma and Ba (2015): two
     passes less over the memory. The caller's rate and epsilon make up for it.

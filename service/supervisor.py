@@ -7,9 +7,9 @@ import os
 import signal
 import socket
 import sys
-import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING, NoReturn
+from math import inf
+from typing import TYPE_CHECKING
 
 from service import broker_server
 from service.children import Child, Program, cause_of_death, end_group, launch
@@ -20,7 +20,7 @@ from service.settings import SettingsError, load_settings
 from service.signals import STOP, SignalQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from service.clock import Clock
     from service.processes import Role
@@ -31,6 +31,7 @@ WORKER_MODULE = "workers"
 _FAILED = 1
 _REFUSED = 2
 _BROKER_START_S = 10.0
+_READY_S = 30.0
 # Beyond SLOPE_SHUTDOWN_SECONDS, for processes to leave once their work is put away.
 _GRACE_S = 1.0
 
@@ -92,48 +93,56 @@ class Supervisor:
         self._state_dir = settings.state_dir.resolve()
         self._signals = SignalQueue(*STOP, signal.SIGCHLD)
         self._broker = self._broker_child()
-        self._children = [
-            self._python_child("api", "service.app"),
-            self._python_child("worker", worker_module),
-            self._python_child("reconciler", "service.reconciler"),
-        ]
+        self._worker = self._python_child("worker", worker_module)
+        self._api = self._python_child("api", "service.app")
+        self._reconciler = self._python_child("reconciler", "service.reconciler")
+        self._children = [self._api, self._worker, self._reconciler]
 
     def run(self) -> int:
         """Start everything, keep it running, and end it when a signal says so."""
         write_pid(self._state_dir, "supervisor", os.getpid())
         try:
             self._start()
-            self._keep()
+            self._keep_until(lambda: False, look_s=1.0)
         except StoppedError:
-            return 0
+            _log.info("ending")
         except StartError as error:
             _log.error("%s", error)
             return _FAILED
         finally:
             self._end()
             forget_pid(self._state_dir, "supervisor")
+        return 0
 
     def _start(self) -> None:
         if self._broker is not None:
             broker_server.make_socket_dir(self._settings.broker_socket)
             self._broker.start()
-        # Migrations need no broker, so it loads its data meanwhile.
+        # Its imports take as long as the migrations; it looks at the database after both.
+        self._worker.start()
         self._run_admin("migrate", "--first-key", str(self._state_dir / "api-key"))
         if self._broker is not None:
             self._await_broker(self._broker)
-        for child in self._children:
-            child.start()
+        self._api.start()
+        is_ready = self._keep_until(self._is_ready, look_s=0.05, timeout_s=_READY_S)
+        # Last, since nobody waits for it: workers reconcile too.
+        self._reconciler.start()
+        if is_ready:
+            _log.info("ready at %s, key in %s", self._url, self._state_dir / "api-key")
+        else:
+            _log.warning("not ready after %g s; see %s", _READY_S, self._state_dir / "logs")
 
-    def _keep(self) -> NoReturn:
-        is_announced = False
-        while True:
+    def _keep_until(
+        self, condition: Callable[[], bool], *, look_s: float, timeout_s: float = inf
+    ) -> bool:
+        """Restart what dies until the condition holds or the time is over; tell whether it held."""
+        deadline_s = self._clock.monotonic_s() + timeout_s
+        while not (holds := condition()) and self._clock.monotonic_s() < deadline_s:
             for child in self._everyone():
                 child.watch()
-            if not is_announced and self._is_ready():
-                is_announced = True
-                _log.info("ready at %s, key in %s", self._url, self._state_dir / "api-key")
             due_s = [child.due_in_s() for child in self._everyone()]
-            self._pause(min(1.0 if is_announced else 0.1, *due_s))
+            self._pause(min(look_s, *due_s))
+        return holds
 
     def _end(self) -> None:
         for child in self._children:

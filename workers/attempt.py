@@ -62,7 +62,7 @@ class Attempt:
         """
         claim, training = self._claim, self._claim.spec.training
         data = self._heartbeat.insist(lambda: self._leases.dataset(claim))
-        prepared = prepare(read_table(data), _plan(claim.spec))
+        prepared = prepare(read_table(data), plan_of(claim.spec))
         state, events = self._starting_point(prepared)
         pace = Pace(claim, state, len(prepared.data.X), self._clock)
         recorder = Recorder(
@@ -97,7 +97,7 @@ class Attempt:
         spec = self._claim.spec
         for progress in train(prepared.network, state, prepared.data, spec.training, spec.seed):
             if progress.report is not None:
-                recorder.note(progress.epoch, _values(prepared, progress.report))
+                recorder.note(progress.epoch, values_of(prepared, progress.report))
             interruption = self._interruption(state, pace)
             if interruption is not None:
                 return interruption
@@ -135,7 +135,8 @@ class Attempt:
         _log.info("%s: %s (%s)", claim.run_id, outcome.status, outcome.stop_reason)
 
 
-def _plan(spec: RunSpec) -> ModelPlan:
+def plan_of(spec: RunSpec) -> ModelPlan:
+    """Return the plan that a run's specification holds."""
     return ModelPlan(
         target=spec.target,
         features=tuple(spec.features),
@@ -150,7 +151,8 @@ def _plan(spec: RunSpec) -> ModelPlan:
     )
 
 
-def _values(prepared: Prepared, report: EpochReport) -> dict[str, float]:
+def values_of(prepared: Prepared, report: EpochReport) -> dict[str, float]:
+    """Return an epoch's metrics by name."""
     losses = {"train_loss": report.train_loss}
     if report.val_loss is not None:
         losses["val_loss"] = report.val_loss

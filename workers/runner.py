@@ -18,7 +18,7 @@ from workers.tabular.errors import TableError
 if TYPE_CHECKING:
     from service.usecases.claims import Claim
 
-_CHECKPOINT_S = 15.0
+CHECKPOINT_S = 15.0
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class Runner:
             heartbeat,
             is_draining=self.is_draining,
             # As much work may be lost as time passes until somebody notices.
-            checkpoint_s=min(_CHECKPOINT_S, self.lease_s),
+            checkpoint_s=min(CHECKPOINT_S, self.lease_s),
             clock=self.clock,
         )
         try:

@@ -88,6 +88,12 @@ class Service:
         """End a role's process as the kernel would when memory runs out."""
         os.kill(self.pid(role), signal.SIGKILL)
 
+    def crash(self) -> None:
+        """End the supervisor by force; returns when nothing of the service is left."""
+        self.kill("supervisor")
+        self.await_that(self.processes, lambda left: left == [])
+        self.stop()
+
     def is_ready(self) -> bool:
         """Tell whether the service says that it is."""
         try:
@@ -133,7 +139,9 @@ class Service:
 
     def _serves_here(self, process: psutil.Process) -> bool:
         try:
+            # The broker writes its title over its environment, and its socket into its title.
             is_ours = process.environ().get("SLOPE_STATE_DIR") == str(self.state_dir)
-            return is_ours and process.status() != psutil.STATUS_ZOMBIE
+            is_broker = f"{self.state_dir}/run/broker.sock" in " ".join(process.cmdline())
+            return (is_ours or is_broker) and process.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
             return False

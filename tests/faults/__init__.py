@@ -1,0 +1,1 @@
+"""Faults injected into real processes; the product knows nothing of them."""

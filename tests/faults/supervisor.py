@@ -1,0 +1,11 @@
+"""The embedded service with the worker that has faults."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from service.supervisor import serve
+
+if __name__ == "__main__":
+    sys.exit(serve(os.environ, worker_module="tests.faults.worker"))

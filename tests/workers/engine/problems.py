@@ -49,6 +49,12 @@ def classes(n_rows: int = 150, n_validation: int = 50, seed: int = 0) -> Trainin
     return TrainingData(X[:n_rows], y[:n_rows], X[n_rows:], y[n_rows:])
 
 
+def classifier(**changes: Any) -> TrainingSpec:
+    """Six epochs of Adam on class labels, but for the changes."""
+    fields: dict[str, Any] = {"epochs": 6, "batch_size": 32, "loss": SoftmaxCrossEntropySpec()}
+    return TrainingSpec(**(fields | changes))
+
+
 def run_to_end(
     network: Network, data: TrainingData, spec: TrainingSpec, seed: int = 0
 ) -> tuple[TrainingState, list[Progress]]:

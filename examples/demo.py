@@ -28,7 +28,8 @@ GO_ON = """\
   curl -s http://127.0.0.1:8000/v1/models/penguins/predict \\
     -H "Authorization: Bearer $(cat var/api-key)" \\
     -H "Content-Type: application/json" \\
-    -d '{"rows": [{"island": "Dream", "bill_length_mm": 49.8}]}'"""
+    -d '{"rows": [{"island": "Dream", "bill_length_mm": 49.8, "bill_depth_mm": 18.8,
+         "flipper_length_mm": null, "body_mass_g": 3780, "sex": null, "year": 2007}]}'"""
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130

@@ -72,7 +72,8 @@ def _predict_file(client: Client, ref: str, path: Path) -> PredictResponse:
 
 def _read_row(client: Client, ref: str, cells: Sequence[str]) -> dict[str, Any]:
     types = {feature.name: feature.type for feature in client.models.get(ref).features}
-    row: dict[str, Any] = {}
+    # A column that is not named is a missing value; the answer tells what stood in for it.
+    row: dict[str, Any] = dict.fromkeys(types)
     for cell in cells:
         name, separator, value = cell.partition("=")
         if not separator:

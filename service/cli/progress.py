@@ -65,8 +65,9 @@ def follow(events: Iterable[Event], epochs: int, view: ProgressView) -> None:
 def _progress(event: Event, epochs: int, started_at: datetime | None) -> EpochProgress:
     epoch = int(event.data["epoch"])
     eta_s = None
-    # The service's own times, so that a curve watched again later shows the same.
-    if started_at is not None and epoch > 0:
+    # The service's own times, so that a curve watched again later shows the same; not after the
+    # first epoch, which has the reading of the table in it.
+    if started_at is not None and epoch > 1:
         eta_s = (event.created_at - started_at).total_seconds() * (epochs - epoch) / epoch
     finite = {name: value for name, value in event.data["metrics"].items() if value is not None}
     return EpochProgress(epoch, epochs, finite, eta_s)

@@ -91,6 +91,22 @@ def test_an_interrupted_demo_leaves_nothing(folder: Path, number: signal.Signals
     assert list(folder.iterdir()) == []
 
 
+def test_a_service_that_cannot_start_is_told_and_leaves_nothing(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    broken = tmp_path_factory.mktemp("bin") / "redis-server"
+    broken.write_text("#!/bin/sh\necho out of order\nexit 1\n")
+    broken.chmod(0o755)
+    with _demo(folder, PATH=f"{broken.parent}:{os.environ['PATH']}") as process:
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "The service did not start." in output
+    assert "out of order" in output
+    assert "Traceback" not in output
+    assert _left_behind(folder) == []
+    assert list(folder.iterdir()) == []
+
+
 def test_the_points_of_the_line_are_as_stated() -> None:
     header, *rows = noisy_line().decode().splitlines()
     points = [tuple(map(float, row.split(","))) for row in rows]

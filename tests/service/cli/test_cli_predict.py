@@ -63,10 +63,10 @@ def test_cells_have_the_types_of_the_models_columns(server: ScriptedServer, slop
     assert "unseen category" in ended.err
 
 
-def test_an_empty_cell_is_a_missing_value(server: ScriptedServer, slope: Slope) -> None:
+def test_a_cell_that_is_not_given_is_a_missing_value(server: ScriptedServer, slope: Slope) -> None:
     server.on("GET", MODEL, Answer(wire.model()))
     server.on("POST", f"{MODEL}/predict", Answer(wire.predictions(1.0)))
-    slope("predict", "line", "--row", "x=", "--row", "kind=")
+    slope("predict", "line", "--row", "x=")
     assert server.received[-1].json() == {"rows": [{"x": None, "kind": None}]}
 
 

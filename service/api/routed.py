@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as HttpError
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from service.api import (
     checkpoints,
@@ -129,7 +131,20 @@ async def _unrouted(request: Request, error: Exception) -> Response:
     phrase = f"{HTTPStatus(error.status_code).phrase}."
     body = problem_body(error.status_code, code, phrase, request.state.request_id)
     headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(sorted(_methods(request)))
     return Response(body, error.status_code, headers, PROBLEM_TYPE)
+
+
+def _methods(request: Request) -> set[str]:
+    """Return what a path allows; the router itself knows of the first route with the path only."""
+    routes = chain(request.app.routes, *(router.routes for router in _ROUTERS))
+    return {
+        method
+        for route in routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is Match.PARTIAL
+        for method in route.methods or ()
+    }
 
 
 async def _failed(request: Request, _: Exception) -> Response:

@@ -17,6 +17,9 @@ Without = tuple[int | float | str | None, ...]
 ZERO: Without = (None, 0, 0.0)
 NULL: Without = (None,)
 
+# No list of parts may be longer; one that is goes on to its refusal without being looked through.
+MAX_ITEMS = 1000
+
 LAYERS = frozenset(("batch_norm", "layer_norm", "dropout"))
 ACTIVATIONS = frozenset(
     ("gelu", "silu", "mish", "selu", "elu", "leaky_relu", "softplus", "prelu"),
@@ -75,7 +78,7 @@ RUN = Part(
 
 def find_not_built(value: Any, part: Part, pointer: str = "") -> Iterator[Problem]:
     """Yield a problem for everything in a request's raw value that is for a later version."""
-    if isinstance(value, list):
+    if isinstance(value, list) and len(value) <= MAX_ITEMS:
         for index, item in enumerate(value):
             yield from find_not_built(item, part, f"{pointer}/{index}")
     elif isinstance(value, dict):
@@ -84,7 +87,7 @@ def find_not_built(value: Any, part: Part, pointer: str = "") -> Iterator[Proble
 
 def leave_out(value: Any, part: Part) -> Any:
     """Return the value without the fields that say "without it"."""
-    if isinstance(value, list):
+    if isinstance(value, list) and len(value) <= MAX_ITEMS:
         return [leave_out(item, part) for item in value]
     if not isinstance(value, dict):
         return value

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 MAX_BYTES = 256 * 2**20
 # A deleted model stops answering after at most so long.
 RECHECK_SECONDS = 5.0
+# And a bare name means its latest version at most so late: under load one look at the database
+# then serves many predictions.
+LATEST_SECONDS = 0.25
 _MAX_REFERENCES = 10_000
 
 
@@ -52,11 +55,13 @@ class ModelCache:
             return self._use(project_id, model_id)
 
     def remember(self, project_id: str, ref: str, model_id: str) -> None:
-        """Note what a reference means; only for one whose meaning does not change."""
+        """Note what a reference means, for as long as that may be late."""
+        is_name = ref != model_id and ":" not in ref
+        seconds = LATEST_SECONDS if is_name else RECHECK_SECONDS
         with self._lock:
             if len(self._references) >= _MAX_REFERENCES:
                 self._references.clear()
-            until_s = self._clock.monotonic_s() + RECHECK_SECONDS
+            until_s = self._clock.monotonic_s() + seconds
             self._references[project_id, ref] = (model_id, until_s)
 
     def put(self, project_id: str, model: LoadedModel) -> None:

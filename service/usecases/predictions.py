@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from service.errors import IntegrityError, InvalidRequestError, ModelCorruptError, Problem
-from service.ids import has_shape
 from service.usecases.model_cache import LoadedModel
 from service.usecases.reports import find_model
 from workers.modelling.codec import CodecError, model_from_bytes
@@ -55,9 +54,7 @@ class Predictions:
         if loaded is None:
             loaded = LoadedModel(row.id, _decoded(data, row.sha256), len(data))
             self._cache.put(project_id, loaded)
-        # A bare name means another model as soon as the next version is there.
-        if has_shape(ref, "mdl") or ":" in ref:
-            self._cache.remember(project_id, ref, row.id)
+        self._cache.remember(project_id, ref, row.id)
         return loaded
 
     def answer(self, model: LoadedModel, request: dict[str, Any]) -> Answers:

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from service.app import compose, create_app
 from service.clock import SystemClock
-from service.settings import Limits, Settings
+from service.settings import Limits, load_settings
 from service.store.blobs import Blobs
 from service.store.db import Sessions, make_engine
 from service.usecases.leases import Leases
@@ -62,7 +62,7 @@ class Api:
 
 def make_api(folder: Path, template: Path, **limits: Any) -> Api:
     """Compose an application on a fresh database in `folder`."""
-    settings = Settings(state_dir=folder)
+    settings, _ = load_settings({"SLOPE_STATE_DIR": str(folder)})
     shutil.copy(template, folder / "slope.db")
     sessions = Sessions(make_engine(settings.resolved_database_url))
     projects = Projects(sessions)

@@ -201,4 +201,4 @@ def _warnings(
         absent = plan.classes - len(np.unique(truth[parts.train]))
         if absent:
             detail = f"{absent} classes have no row in training: the model cannot learn them."
-            yield PlanWarning("small_classes", plan.target, detail)
+            yield PlanWarning("untrained_classes", plan.target, detail)

@@ -24,15 +24,16 @@ def regression_errors(truth: Numbers, values: Numbers) -> dict[str, float | None
 
     r2 is None where the truth has no variance to explain. Overflow gives infinity or NaN.
     """
-    with np.errstate(over="ignore", invalid="ignore"):
-        residuals = truth - values
+    unit = _unit(truth, values)
+    with np.errstate(invalid="ignore"):
+        residuals = (truth - values) / unit
         mean_square = float(np.mean(residuals**2))
-        variance = float(np.var(truth))
-        return {
-            "r2": 1.0 - mean_square / variance if variance > 0.0 else None,
-            "rmse": float(np.sqrt(mean_square)),
-            "mae": float(np.mean(np.abs(residuals))),
-        }
+    variance = float(np.var(truth / unit))
+    return {
+        "r2": 1.0 - mean_square / variance if variance > 0.0 else None,
+        "rmse": float(np.sqrt(mean_square)) * unit,
+        "mae": float(np.mean(np.abs(residuals))) * unit,
+    }
 
 
 def residual_quantiles(truth: Numbers, values: Numbers) -> dict[str, float]:
@@ -63,3 +64,9 @@ def log_loss(truth: Classes, probabilities: Numbers) -> float:
     """Mean cross-entropy of the probabilities (N, K) in nats."""
     of_truth = probabilities[np.arange(len(truth)), truth]
     return float(-np.mean(np.log(np.maximum(of_truth, _LEAST_PROBABILITY))))
+
+
+def _unit(truth: Numbers, values: Numbers) -> float:
+    """What to divide numbers by whose squares would leave the range of float64; else 1."""
+    largest = float(max(np.abs(truth).max(), np.abs(values).max()))
+    return 1.0 if largest == 0.0 or 1e-100 < largest < 1e100 else largest

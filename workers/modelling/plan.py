@@ -35,8 +35,8 @@ class ModelWish:
 class PlanWarning:
     """Something decided for the user, or legal and odd, that they will want to know.
 
-    Codes: feature_dropped, validation_dropped, output_range, few_rows, missing_target,
-    small_classes.
+    Codes of a plan: feature_dropped, missing_values, validation_dropped, small_classes,
+    output_range; of prepared data: missing_target, untrained_classes.
     """
 
     code: str

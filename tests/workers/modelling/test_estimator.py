@@ -107,7 +107,7 @@ def test_two_classes_train_one_output_and_more_a_score_each() -> None:
 def test_classes_without_a_training_row_are_warned_of() -> None:
     data = ingested(csv_of("x,y", ((i, "new" if i > 27 else "old") for i in range(30))))
     prepared = prepare(data.table, plan_for(data, split={"method": "ordered"}))
-    assert [w.code for w in prepared.warnings] == ["small_classes"]
+    assert [w.code for w in prepared.warnings] == ["untrained_classes"]
 
 
 def test_another_table_than_the_planned_one_is_refused() -> None:

@@ -38,6 +38,16 @@ def test_errors_of_numbers_are_scikit_learns(pairs: list[tuple[float, float]]) -
         assert errors["r2"] == pytest.approx(metrics.r2_score(truth, values))
 
 
+@pytest.mark.parametrize("unit", [1e-300, 1e300])
+def test_errors_scale_with_the_numbers_to_any_size(unit: float) -> None:
+    truth, values = np.array([1.0, 2.0, 4.0]), np.array([1.5, 2.0, 3.0])
+    expected = measures.regression_errors(truth, values)
+    found = measures.regression_errors(truth * unit, values * unit)
+    assert found["r2"] == pytest.approx(expected["r2"], rel=1e-14)
+    for name in ("rmse", "mae"):
+        assert (found[name] or 0.0) / unit == pytest.approx(expected[name], rel=1e-14)
+
+
 def test_a_truth_that_does_not_vary_leaves_nothing_to_explain() -> None:
     assert measures.regression_errors(np.array([2.0, 2.0]), np.array([1.0, 3.0]))["r2"] is None
 

@@ -44,6 +44,10 @@ def test_classes_too_small_to_divide_are_drawn_at_random() -> None:
     assert [w.code for w in plan.warnings] == ["small_classes"]
 
 
+def test_classes_with_just_enough_rows_are_divided() -> None:
+    assert plan_of(classes(*[2] * 6), validation=0.5).split.method == "stratified"
+
+
 def test_a_stratified_split_that_cannot_be_made_is_refused() -> None:
     split = {"method": "stratified", "validation": 0.5}
     wish = ModelWish(target="y", split=split)

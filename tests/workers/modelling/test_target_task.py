@@ -29,6 +29,8 @@ def task_of(values: list[object]) -> tuple[Task, int | None]:
         ([-1, 1, 1, -1], ("binary", 2)),
         ([i % 10 for i in range(N)], ("multiclass", 10)),
         ([(1, 2, 3, 5, 6, 7)[i % 6] for i in range(N)], ("multiclass", 6)),
+        ([i % 20 for i in range(200)], ("multiclass", 20)),
+        ([i % 20 for i in range(199)], ("regression", None)),
         ([i % 21 for i in range(10 * 21)], ("regression", None)),
         ([2 * i + 1 for i in range(10)], ("regression", None)),
         ([3, 5], ("regression", None)),

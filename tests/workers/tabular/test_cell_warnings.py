@@ -53,6 +53,7 @@ def test_a_number_beyond_the_training_rows_is_used_as_it_is() -> None:
         CellWarning(1, "day", "out_of_range", "2023-12-31T00:00:00.000Z"),
     ]
     assert warnings_of(age=10, day="2024-01-03") == []
+    assert warnings_of(age=3, day="2024-01-01") == []
 
 
 def test_warnings_come_in_the_order_of_the_rows() -> None:

@@ -84,6 +84,13 @@ def test_the_seed_alone_decides_who_is_drawn() -> None:
     assert 40 - 26 < len(np.intersect1d(first, other)) < 40 + 26
 
 
+def test_a_seed_gives_the_same_split_for_ever() -> None:
+    stream = np.random.Generator(np.random.Philox(key=np.array([7, 100], np.uint64)))
+    drawn = stream.permutation(1000)[800:]
+    split = split_rows(1000, 0.2, 0.0, "random", None, seed=7)
+    assert split.validation.tolist() == sorted(drawn.tolist())
+
+
 def test_no_row_is_favoured() -> None:
     drawn = np.zeros(20)
     for seed in range(2000):

@@ -20,6 +20,7 @@ from service.store.db import Sessions, make_engine
 from service.store.tables import Base
 from tests.servers.postgres import PostgresServer
 from tests.servers.redis import RedisServer
+from tests.servers.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +56,14 @@ def redis(redis_server: RedisServer) -> RedisServer:
     """The private Redis, empty."""
     redis_server.flush()
     return redis_server
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The embedded service in processes of its own, for tests that do not disturb it."""
+    it = Service(tmp_path_factory.mktemp("service") / "var")
+    yield it
+    it.close()
 
 
 @pytest.fixture(scope="session")

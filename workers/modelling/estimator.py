@@ -136,14 +136,14 @@ class _Encoding:
         preprocessing: Preprocessing,
         target: TargetEncoding,
     ) -> None:
-        self._features = table.select(list(plan.features))
+        self._table = table
         self._preprocessing = preprocessing
         self._target = target
         self._dtype = dtype_of(plan.training.precision)
         self.network = plan.build_network(len(preprocessing.outputs))
 
     def inputs(self, rows: Rows) -> Array:
-        return self._preprocessing.transform_table(self._features.take(rows), self._dtype)
+        return self._preprocessing.transform_table(self._table, self._dtype, rows)
 
     def held_out(self, rows: Rows, truth: NDArray[Any]) -> HeldOut | None:
         return HeldOut(self.inputs(rows), truth) if len(rows) else None
@@ -184,7 +184,7 @@ def _split(plan: ModelPlan, truth: NDArray[Any]) -> Split:
 
 
 def _check_finite(X: Array, preprocessing: Preprocessing, plan: ModelPlan) -> None:
-    finite = np.isfinite(X).all(axis=0)
+    finite = np.isfinite(X.max(axis=0)) & np.isfinite(X.min(axis=0))
     if not finite.all():
         name = preprocessing.outputs[int(np.argmin(finite))]
         detail = f"the column holds numbers that are too large for {plan.training.precision}"

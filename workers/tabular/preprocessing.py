@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 Method = Literal["standard", "none"]
 
+_PIECE = 65_536
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -45,8 +47,7 @@ class Preprocessing:
         cls, table: pa.Table, rows: Rows, features: Sequence[str], method: Method
     ) -> Preprocessing:
         """Learn from these rows of a stored table, and from no other."""
-        training = table.select(list(features)).take(rows)
-        return cls(method, tuple(_fit(name, training[name], method) for name in features))
+        return cls(method, tuple(_fit(name, table[name].take(rows), method) for name in features))
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -68,9 +69,19 @@ class Preprocessing:
                 taken.add(named[-1])
         return tuple(named)
 
-    def transform_table(self, table: pa.Table, dtype: np.dtype[np.floating]) -> NDArray[Any]:
-        """The inputs (N, I) of a stored table's rows."""
-        return self.transform(features_of(table, self.encoders), dtype)
+    def transform_table(
+        self, table: pa.Table, dtype: np.dtype[np.floating], rows: Rows | None = None
+    ) -> NDArray[Any]:
+        """The inputs (N, I) of these rows of a stored table (None: of all), in their order."""
+        columns = table.select(list(self.features))
+        if rows is None:
+            rows = np.arange(table.num_rows)
+        X = np.empty((len(rows), self._plan.n_outputs), dtype)
+        # In pieces: what is needed on the way to float32 takes five times the memory of the result.
+        for start in range(0, len(rows), _PIECE):
+            piece = columns.take(rows[start : start + _PIECE])
+            X[start : start + _PIECE] = self.transform(features_of(piece, self.encoders), dtype)
+        return X
 
     def transform(self, features: Features, dtype: np.dtype[np.floating]) -> NDArray[Any]:
         """The inputs (N, I), C-contiguous; computed in float64, whatever the dtype of the result.

@@ -108,6 +108,16 @@ def test_a_row_has_the_same_inputs_alone_and_in_company() -> None:
     assert together.tobytes() == np.vstack(alone).tobytes()
 
 
+def test_a_table_of_many_pieces_keeps_the_order_of_its_rows() -> None:
+    x = np.arange(200_000.0)
+    table = stored(x=x.tolist())
+    preprocessing = fit(table, rows=[0, 2])
+    backwards = np.arange(200_000)[::-1]
+    assert np.array_equal(preprocessing.transform_table(table, DOUBLE)[:, 0], x - 1.0)
+    found = preprocessing.transform_table(table, DOUBLE, backwards)
+    assert np.array_equal(found[:, 0], x[::-1] - 1.0)
+
+
 def test_columns_whose_names_collide_keep_names_of_their_own() -> None:
     columns: dict[str, list[Any]] = {"c": ["a", "b"], "c=a": [1.0, 2.0]}
     table = stored(**columns)

@@ -13,7 +13,7 @@ from workers.tabular.encoders import CategoricalEncoder
 from workers.tabular.features import Features
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from workers.tabular.cell_readers import CellReader
     from workers.tabular.encoders import Encoder
@@ -50,6 +50,7 @@ class InputReader:
 
     def __init__(self, encoders: Sequence[Encoder]) -> None:
         self._names = tuple(encoder.name for encoder in encoders)
+        self._known = frozenset(self._names)
         self._json = tuple(json_reader(encoder) for encoder in encoders)
         self._text = tuple(text_reader(encoder) for encoder in encoders)
         is_code = [isinstance(encoder, CategoricalEncoder) for encoder in encoders]
@@ -60,11 +61,11 @@ class InputReader:
         """JSON objects by feature name, in any order of names; pointers are /rows/3/age."""
         names = self._names
         if any(len(row) != len(names) for row in rows):
-            raise PredictionInputError(self._wrong_names(rows))
+            raise PredictionInputError(self._wrong_rows(rows))
         try:
             cells = [[row[name] for name in names] for row in rows]
         except KeyError:
-            raise PredictionInputError(self._wrong_names(rows)) from None
+            raise PredictionInputError(self._wrong_rows(rows)) from None
         return self._read(cells, self._json, "/rows", [pointer_part(name) for name in names])
 
     def inputs(self, inputs: Sequence[Sequence[Any]]) -> Features:
@@ -76,8 +77,8 @@ class InputReader:
 
     def columns(self, columns: Mapping[str, Sequence[str | None]]) -> Features:
         """Columns of text by feature name, None being missing; pointers as for `rows`."""
-        if set(columns) != set(self._names):
-            raise PredictionInputError(self._wrong_names([columns], "/columns"))
+        if set(columns) != self._known:
+            raise PredictionInputError(self._wrong_names(columns, "/columns"))
         if len({len(column) for column in columns.values()}) > 1:
             detail = "All columns must have the same number of rows."
             raise PredictionInputError(iter([InputProblem("/columns", "rows_length", detail)]))
@@ -92,26 +93,26 @@ class InputReader:
         places: Sequence[str | int],
     ) -> Features:
         try:
-            read = [[reader(cell) for reader, cell in zip(readers, row)] for row in rows]  # noqa: B905
+            cells = [[read(cell) for read, cell in zip(readers, row, strict=True)] for row in rows]
         except CellError:
             raise PredictionInputError(_wrong_cells(rows, readers, pointer, places)) from None
-        numbers = np.array(read, np.float64).reshape(len(rows), len(readers))
+        numbers = np.array(cells, np.float64).reshape(len(rows), len(readers))
         codes = numbers[:, self._code_places].astype(np.intp)
         return Features(numbers[:, self._number_places], codes)
 
-    def _wrong_names(
-        self, rows: Sequence[Mapping[str, Any]], pointer: str = "/rows"
-    ) -> Iterator[InputProblem]:
+    def _wrong_rows(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[InputProblem]:
         for index, row in enumerate(rows):
-            at = f"{pointer}/{index}" if pointer == "/rows" else pointer
-            for name in self._names:
-                if name not in row:
-                    detail = "The model needs this feature; null stands for a missing value."
-                    yield InputProblem(f"{at}/{pointer_part(name)}", "missing_feature", detail)
-            for name in row:
-                if name not in self._names:
-                    detail = "The model does not have this feature."
-                    yield InputProblem(f"{at}/{pointer_part(name)}", "unknown_feature", detail)
+            yield from self._wrong_names(row, f"/rows/{index}")
+
+    def _wrong_names(self, names: Collection[str], pointer: str) -> Iterator[InputProblem]:
+        for name in self._names:
+            if name not in names:
+                detail = "The model needs this feature; null stands for a missing value."
+                yield InputProblem(f"{pointer}/{pointer_part(name)}", "missing_feature", detail)
+        for name in names:
+            if name not in self._known:
+                detail = "The model does not have this feature."
+                yield InputProblem(f"{pointer}/{pointer_part(name)}", "unknown_feature", detail)
 
 
 def pointer_part(name: str) -> str:

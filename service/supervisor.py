@@ -33,7 +33,8 @@ _REFUSED = 2
 _BROKER_START_S = 10.0
 _READY_S = 30.0
 # Beyond SLOPE_SHUTDOWN_SECONDS, for processes to leave once their work is put away.
-_GRACE_S = 1.0
+_GRACE_S = 2.0
+_BROKER_GRACE_S = 0.5
 
 _log = logging.getLogger("slope.supervisor")
 
@@ -151,7 +152,7 @@ class Supervisor:
         # Last, since a worker that puts its work away still talks to it.
         if self._broker is not None:
             self._broker.terminate()
-            self._end_within(_GRACE_S, [self._broker])
+            self._end_within(_BROKER_GRACE_S, [self._broker])
 
     def _end_within(self, seconds: float, children: list[Child]) -> None:
         deadline_s = self._clock.monotonic_s() + seconds

@@ -36,6 +36,8 @@ from workers.runner import Runner
 _STATEMENT_TIMEOUT_S = 15.0
 # What a run's estimate leaves out: its table, its report, the allocator's waste.
 _MEMORY_MARGIN = 2
+# What Celery takes to stop an idle pool: its loops look around once a second.
+_POOL_STOP_S = 1.5
 
 settings, limits = load_settings(os.environ)
 
@@ -128,7 +130,7 @@ def _drain(**_: Any) -> None:
     _drain_flag[0] = 1
     # What is not put away by then comes back through its lease, as after a crash.
     signal.signal(signal.SIGALRM, lambda *_: os._exit(1))
-    signal.setitimer(signal.ITIMER_REAL, max(settings.shutdown_seconds, 0.1))
+    signal.setitimer(signal.ITIMER_REAL, settings.shutdown_seconds + _POOL_STOP_S)
 
 
 @signals.worker_shutdown.connect

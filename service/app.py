@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import uvicorn
-from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_info
 
 from service.api.auth import Gate
 from service.api.edge import Edge

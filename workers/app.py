@@ -16,7 +16,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+# NumPy and pyarrow load these when they are first used: here, so that pool processes share them.
+import pyarrow.compute  # noqa: F401
 from celery import Celery, bootsteps, signals
+from numpy import ma, random  # noqa: F401
 from threadpoolctl import threadpool_info
 
 from service.clock import SystemClock
@@ -95,24 +98,20 @@ app.conf.worker_concurrency = settings.n_worker_processes
 app.steps["worker"].add(PresenceStep)
 
 
-@signals.setup_logging.connect
 def _set_up_logging(**_: Any) -> None:
     configure_logs(settings.log_format)
 
 
-@signals.worker_init.connect
 def _write_pid(**_: Any) -> None:
     write_pid(settings.state_dir, "worker", os.getpid())
 
 
-@signals.worker_before_create_process.connect
 def _share_memory(**_: Any) -> None:
     # A collection in the child would write to every object, and so copy every page.
     gc.collect()
     gc.freeze()
 
 
-@signals.worker_process_init.connect
 def _prepare_process(**_: Any) -> None:
     if any(library["num_threads"] != 1 for library in threadpool_info()):
         raise RuntimeError("set OPENBLAS_NUM_THREADS=1: bits depend on the number of threads")
@@ -120,12 +119,10 @@ def _prepare_process(**_: Any) -> None:
     runner()
 
 
-@signals.worker_ready.connect
 def _arrive(**_: Any) -> None:
     presence().arrive()
 
 
-@signals.worker_shutting_down.connect
 def _drain(**_: Any) -> None:
     _drain_flag[0] = 1
     # What is not put away by then comes back through its lease, as after a crash.
@@ -133,7 +130,6 @@ def _drain(**_: Any) -> None:
     signal.setitimer(signal.ITIMER_REAL, settings.shutdown_seconds + _POOL_STOP_S)
 
 
-@signals.worker_shutdown.connect
 def _leave(**_: Any) -> None:
     presence().leave()
 
@@ -147,3 +143,12 @@ def _limit_memory(n_bytes: int) -> None:
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     # Data, not address space: memory that is mapped but never touched costs nobody anything.
     resource.setrlimit(resource.RLIMIT_DATA, (allowed, hard))
+
+
+signals.setup_logging.connect(_set_up_logging)
+signals.worker_init.connect(_write_pid)
+signals.worker_before_create_process.connect(_share_memory)
+signals.worker_process_init.connect(_prepare_process)
+signals.worker_ready.connect(_arrive)
+signals.worker_shutting_down.connect(_drain)
+signals.worker_shutdown.connect(_leave)

@@ -74,6 +74,7 @@ def compose(settings: Settings, limits: Limits) -> Parts:
         predictions=Predictions(sessions, blobs, ModelCache(clock), limits),
         idempotency=Idempotency(sessions),
         checks=_checks(Workers(sessions), broker),
+        close=sessions.dispose,
     )
 
 

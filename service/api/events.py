@@ -58,7 +58,7 @@ async def _start(
     query: Annotated[EventsQuery, Query()],
 ) -> tuple[EventFeed, int, bool]:
     """Find out everything that can be refused before the stream begins."""
-    feed: EventFeed = request.app.state.feed
+    feed: EventFeed = request.state.feed
     run = await run_in_threadpool(parts.runs.get, principal.project_id, run_id)
     feed.check_room()
     return feed, _position(request, query.after), run.status in TERMINAL

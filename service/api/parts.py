@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -36,8 +36,10 @@ class Parts:
     reports: Reports
     predictions: Predictions
     idempotency: Idempotency
-    checks: Mapping[str, Callable[[], bool]] = field(default_factory=dict)
+    checks: Mapping[str, Callable[[], bool]]
     """What readiness needs, by name: each tells whether that part is there."""
+    close: Callable[[], None]
+    """Lets go of the database; called when the application ends."""
 
 
 def _parts(request: Request) -> Parts:

@@ -70,7 +70,6 @@ def routed_app(parts: Parts) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.parts = parts
-    app.state.feed = EventFeed(parts.events, parts.limits.event_streams)
     for router in _ROUTERS:
         app.include_router(router)
     add_docs(app)
@@ -97,18 +96,20 @@ class _Document:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-    limits = app.state.parts.limits
-    feed: EventFeed = app.state.feed
+    parts: Parts = app.state.parts
+    limits = parts.limits
+    feed = EventFeed(parts.events, limits.event_streams)
     polling = asyncio.create_task(feed.run())
     times = ReceiptTimes(limits.request_receipt_seconds, limits.upload_receipt_seconds)
     try:
-        # Read by the protocol of every connection.
-        yield {"receipt": times, "close": feed.close}
+        # In the state of every request; the protocol of a connection reads the last two.
+        yield {"feed": feed, "receipt": times, "close": feed.close}
     finally:
         feed.close()
         polling.cancel()
         with suppress(asyncio.CancelledError):
             await polling
+        parts.close()
 
 
 async def _refused(request: Request, error: Exception) -> Response:

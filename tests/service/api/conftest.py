@@ -49,15 +49,19 @@ class Api:
 
     def train(self, run_id: str) -> None:
         """Do what a worker does when the bell rings."""
-        leases = Leases(self.sessions, Blobs(), lease_s=15.0)
-        runner = Runner(
-            leases=leases,
-            worker_id="wrk_test",
-            lease_s=15.0,
-            clock=SystemClock(),
-            is_draining=lambda: False,
-        )
-        runner.run(run_id)
+        train(Leases(self.sessions, Blobs(), lease_s=15.0), run_id)
+
+
+def train(leases: Leases, run_id: str) -> None:
+    """Train a run in this process."""
+    runner = Runner(
+        leases=leases,
+        worker_id="wrk_test",
+        lease_s=15.0,
+        clock=SystemClock(),
+        is_draining=lambda: False,
+    )
+    runner.run(run_id)
 
 
 def make_api(folder: Path, template: Path, **limits: Any) -> Api:
@@ -68,7 +72,7 @@ def make_api(folder: Path, template: Path, **limits: Any) -> Api:
     projects = Projects(sessions)
     key_id, key = projects.create_key("ours")
     return Api(
-        app=create_app(compose(settings, Limits(**{**GENEROUS, **limits}))),
+        app=create_app(compose(settings, Limits.model_validate({**GENEROUS, **limits}))),
         sessions=sessions,
         key=key,
         key_id=key_id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -50,6 +51,13 @@ def server(api: Api) -> Iterator[httpx2.Client]:
     """A client of the same application over a real socket."""
     with LiveServer(api.app) as live, httpx2.Client(base_url=live.base_url) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def documented(client: TestClient) -> dict[str, Any]:
+    """The operations of the document, by path."""
+    paths: dict[str, Any] = client.get("/openapi.json").json()["paths"]
+    return paths
 
 
 def _send(
@@ -109,6 +117,17 @@ def test_a_bad_request_gets_its_answer(
     client: TestClient, case: RequestCase, api: Api, names: dict[str, str]
 ) -> None:
     _check(_send(client, case, api, names), case, case.body(names))
+
+
+@pytest.mark.parametrize("case", TRANSPORT + OTHERS, ids=lambda case: case.id)
+def test_its_status_is_documented(
+    case: RequestCase, names: dict[str, str], documented: dict[str, Any]
+) -> None:
+    path = put_names(case.path, names)
+    for template, operations in documented.items():
+        pattern = re.sub(r"\{\w+\}", "[^/]+", template)
+        if re.fullmatch(pattern, path) and case.method.lower() in operations:
+            assert str(case.status) in operations[case.method.lower()]["responses"]
 
 
 @pytest.mark.parametrize("case", TRANSPORT, ids=lambda case: case.id)

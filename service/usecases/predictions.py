@@ -66,7 +66,8 @@ class Predictions:
         kind, rows = _rows_of(request)
         _check_rows(kind, rows, self._limits)
         fitted = model.fitted
-        return _asked(fitted.predict_rows if kind == "rows" else fitted.predict_inputs, rows)
+        predict = fitted.predict_rows if kind == "rows" else fitted.predict_inputs
+        return _asked(predict, rows, f"/{kind}")
 
     def answer_csv(self, model: LoadedModel, body: bytes) -> Answers:
         """Return predictions for the rows of a CSV body; raises as `answer` does."""
@@ -78,7 +79,7 @@ class Predictions:
             ) from None
         n_rows = max((len(column) for column in columns.values()), default=0)
         _check_count("", n_rows, n_rows * len(columns), self._limits)
-        return _asked(model.fitted.predict_columns, columns)
+        return _asked(model.fitted.predict_columns, columns, "/rows")
 
 
 def _decoded(data: bytes, sha256: str) -> Any:
@@ -88,7 +89,7 @@ def _decoded(data: bytes, sha256: str) -> Any:
         raise ModelCorruptError(sha256) from error
 
 
-def _asked(predict: Callable[[Any], Answers], rows: Any) -> Answers:
+def _asked(predict: Callable[[Any], Answers], rows: Any, pointer: str) -> Answers:
     try:
         return predict(rows)
     except PredictionInputError as error:
@@ -98,7 +99,7 @@ def _asked(predict: Callable[[Any], Answers], rows: Any) -> Answers:
     except NonFiniteOutputError as error:
         detail = "The model's output for this row is not a finite number."
         raise InvalidRequestError(
-            [Problem(f"/rows/{error.row}", "nonfinite_output", detail)]
+            [Problem(f"{pointer}/{error.row}", "nonfinite_output", detail)]
         ) from None
 
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from safetensors.numpy import load
+from sqlalchemy import update
 
+from service.store.tables import BlobChunkRow
 from tests.service.api.conftest import FLOWERS
 
 if TYPE_CHECKING:
@@ -157,3 +159,68 @@ def test_pages_lead_through_the_whole_list(fresh_api: Api) -> None:
             if after is None:
                 break
     assert seen == made[::-1]
+
+
+def test_what_means_without_it_is_accepted_where_the_contract_sends_it(
+    client: TestClient, dataset: dict[str, Any]
+) -> None:
+    layer = {"type": "dense", "units": 4, "activation": "relu", "initializer": "he_normal"}
+    wish = {
+        "dataset_id": dataset["id"],
+        "target": "kind",
+        "features": ["length", "colour"],
+        "task": "auto",
+        "network": {"layers": [layer | {"l2": 0.0, "bias": True}]},
+        "preprocessing": "auto",
+        "training": {
+            "epochs": 10,
+            "batch_size": "auto",
+            "loss": "auto",
+            "optimizer": {"type": "adam", "learning_rate": 0.001},
+            "schedule": None,
+            "early_stopping": None,
+            "clip_norm": None,
+            "class_weight": None,
+            "sample_weight": None,
+            "shuffle": True,
+            "precision": "float32",
+            "checkpoint_every": "auto",
+        },
+        "split": {"validation": 0.2, "test": 0.0, "method": "random", "column": None},
+        "seed": 0,
+        "device": "auto",
+        "budget": {"seconds": None, "epochs": None},
+        "parent": None,
+        "labels": {"team": "x"},
+    }
+    answer = client.post("/v1/runs", json=wish)
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["spec"]["training"]["epochs"] == 10
+    assert client.post(f"/v1/runs/{answer.json()['id']}/cancel").status_code == 200
+
+
+def test_a_model_whose_bytes_have_rotted_answers_nothing(fresh_api: Api) -> None:
+    with fresh_api.client() as client:
+        table = {"file": ("flowers.csv", FLOWERS.encode())}
+        dataset = client.post("/v1/datasets", files=table).json()
+        wish = {
+            "dataset_id": dataset["id"],
+            "target": "kind",
+            "network": {"layers": []},
+            "training": {"epochs": 1},
+        }
+        run = client.post("/v1/runs", json=wish).json()
+        fresh_api.train(run["id"])
+        model_id = client.get(f"/v1/runs/{run['id']}").json()["model_id"]
+        model = client.get(f"/v1/models/{model_id}")
+        rotten = (
+            update(BlobChunkRow)
+            .where(BlobChunkRow.sha256 == model.json()["sha256"])
+            .values(data=b"rotten")
+        )
+        with fresh_api.sessions.begin() as session:
+            session.execute(rotten)
+        row = {"length": 1.0, "colour": "red"}
+        path = f"/v1/models/{model.json()['id']}/predict"
+        answer = client.post(path, json={"rows": [row]})
+        assert (answer.status_code, answer.json()["code"]) == (500, "model_corrupt")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _FLUSH_S = 0.5
 _FLUSH_WITHOUT_NEWS_S = 2.0
-# Writing takes at most this share of the time: on a slow disk it happens less often.
+# Of the time, what writing may take.
 _WRITING_SHARE = 0.05
 
 
@@ -74,12 +74,18 @@ class Recorder:
     def keep_up(self, state: TrainingState) -> None:
         """Write what is due."""
         now_s = self._clock.monotonic_s()
-        if now_s >= self._checkpoint_due_s:
-            cost_s = self._record(self.part(state, checkpoint=checkpoint_of(state)), now_s)
-            pause_s = max(self._checkpoint_s, cost_s / _WRITING_SHARE)
-            self._checkpoint_due_s = self._clock.monotonic_s() + pause_s
-        elif now_s >= self._flush_due_s + (0.0 if self._epochs else _FLUSH_WITHOUT_NEWS_S):
-            self._record(self.part(state), now_s)
+        is_checkpoint_due = now_s >= self._checkpoint_due_s
+        has_news = is_checkpoint_due or bool(self._epochs)
+        if now_s < self._flush_due_s + (0.0 if has_news else _FLUSH_WITHOUT_NEWS_S):
+            return
+        checkpoint = checkpoint_of(state) if is_checkpoint_due else None
+        self._write(self.part(state, checkpoint=checkpoint))
+        written_s = self._clock.monotonic_s()
+        # On a slow disk it happens less often.
+        pause_s = (written_s - now_s) / _WRITING_SHARE
+        self._flush_due_s = written_s + max(_FLUSH_S, pause_s)
+        if is_checkpoint_due:
+            self._checkpoint_due_s = written_s + max(self._checkpoint_s, pause_s)
 
     def part(
         self,
@@ -103,13 +109,6 @@ class Recorder:
             events=events,
             numerics=numerics,
         )
-
-    def _record(self, part: ProgressPart, started_s: float) -> float:
-        self._write(part)
-        now_s = self._clock.monotonic_s()
-        cost_s = now_s - started_s
-        self._flush_due_s = now_s + max(_FLUSH_S, cost_s / _WRITING_SHARE)
-        return cost_s
 
     def _write(self, part: ProgressPart) -> None:
         claim = self._claim

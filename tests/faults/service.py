@@ -41,13 +41,9 @@ class FaultyService(Service):
         (self._faults / f"held-{place}").unlink(missing_ok=True)
         (self._faults / f"hold-{place}").unlink()
 
-    def exhaust_memory(self) -> None:
-        """Let the training that stands take more than it may."""
-        (self._faults / "exhaust").touch()
-
-    def spare_memory(self) -> None:
-        """Undo `exhaust_memory`."""
-        (self._faults / "exhaust").unlink()
+    def exhaust_memory(self, pid: int) -> None:
+        """Let the training that stands in this process take more than it may."""
+        (self._faults / f"exhaust-{pid}").touch()
 
     def upload(self) -> str:
         """Upload a noisy function of four numbers; return the dataset's id."""

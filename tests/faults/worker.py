@@ -2,7 +2,7 @@
 
 A file `hold-12` in the folder FAULTS_DIR holds a training at the end of epoch 12, `hold-12-inside`
 within it; `held-12`, with the process's pid, is there while it stands. Removing the first file lets
-it go on; `exhaust` instead makes it take more memory than it may.
+it go on; `exhaust-123` instead makes process 123 take more memory than it may.
 """
 
 from __future__ import annotations
@@ -37,12 +37,14 @@ def train_with_stops(*arguments: Any) -> Iterator[Progress]:
 def stand(place: str) -> None:
     """Wait here while a test wants it."""
     hold, sign = FOLDER / f"hold-{place}", FOLDER / f"held-{place}"
+    exhaust = FOLDER / f"exhaust-{os.getpid()}"
     if not hold.exists():
         return
     sign.with_suffix(".draft").write_text(f"{os.getpid()}")
     sign.with_suffix(".draft").rename(sign)
     while hold.exists():
-        if (FOLDER / "exhaust").exists():
+        if exhaust.exists():
+            exhaust.unlink()
             np.ones(2**40)
         time.sleep(POLL_S)
     sign.unlink(missing_ok=True)

@@ -64,6 +64,9 @@ class Limits(BaseSettings):
     page_size: int = Field(500, description="Rows of one page of a list.")
     request_receipt_seconds: float = Field(10.0, description="Time to send a request.")
     upload_receipt_seconds: float = Field(300.0, description="Time to send an upload.")
+    answer_stall_seconds: float = Field(
+        60.0, description="Time for which a receiver may take nothing of its answer."
+    )
     storage_bytes: int = Field(5 * GIB, description="Stored bytes of a project.")
 
 
@@ -127,12 +130,13 @@ class Settings(BaseSettings):
     def broker_socket(self) -> Path:
         """The embedded broker's socket: in the state folder, or where its path is short enough."""
         path = self.state_dir.resolve() / "run" / "broker.sock"
-        if len(os.fsencode(path)) <= _MAX_SOCKET_PATH:
-            return path
         # Every process must find the same place without being told; the supervisor makes the
         # folder with mode 0700 and refuses one that belongs to somebody else.
-        name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"slope-{name}" / "broker.sock"
+        name = f"slope-{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}"
+        # TMPDIR itself can be too deep a folder.
+        folders = (Path(tempfile.gettempdir()), Path("/tmp"))  # noqa: S108 - not a known name
+        places = [path, *(folder / name / "broker.sock" for folder in folders)]
+        return next(p for p in places if len(os.fsencode(p)) <= _MAX_SOCKET_PATH)
 
     @property
     def n_worker_processes(self) -> int:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx2
+import psutil
 import pytest
 
 from tests.servers.processes import free_port
@@ -128,6 +132,23 @@ def test_kill_9_of_the_supervisor_leaves_nothing_and_a_new_one_starts(fresh: Ser
     assert fresh.client.get("/v1/runs").status_code == 200
 
 
+def test_kill_9_of_the_supervisor_ends_the_reading_of_an_upload(fresh: Service) -> None:
+    table = b"a,b\n" + b"1,2\n" * 5_000_000
+
+    def upload() -> None:
+        with contextlib.suppress(httpx2.TransportError):
+            fresh.client.post("/v1/datasets", files={"file": ("long.csv", table, "text/csv")})
+
+    uploading = threading.Thread(target=upload)
+    uploading.start()
+    api = psutil.Process(fresh.pid("api"))
+    [reader] = fresh.await_that(api.children, lambda children: len(children) == 1)
+    assert "workers.tabular.ingest" in reader.cmdline()
+    fresh.crash()
+    uploading.join()
+    fresh.await_that(lambda: is_gone(reader), bool, timeout_s=2.0)
+
+
 @pytest.mark.parametrize("role", ["api", "worker", "reconciler", "broker"])
 def test_a_child_that_dies_is_started_again_with_a_logged_line(
     disturbed: Service, role: str
@@ -149,6 +170,13 @@ def test_a_run_that_is_made_while_the_broker_is_away_starts_once_it_is_back(
     assert answer.status_code == 202
     run = disturbed.await_run(answer.json()["id"], "succeeded", "failed")
     assert run["status"] == "succeeded"
+
+
+def is_gone(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def pid_or_none(service: Service, role: str) -> int | None:

@@ -9,6 +9,7 @@ code 3. Any other end (a signal, a traceback) means that the file cannot be read
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import resource
 import signal
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from workers.tabular.profile import TableProfile
 
 EXIT_REFUSED = 3
+
+_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 # Past the soft limit on CPU time comes a signal that is turned into an error; past this, the end.
 _CPU_GRACE_S = 5
@@ -67,6 +70,12 @@ def limit_process(limits: Limits) -> None:
     signal.signal(signal.SIGXCPU, refuse)
 
 
+def end_with_parent() -> None:
+    """Let the kernel end this process with whoever waits for it, however that ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def main(arguments: list[str]) -> int:
     """Run the child; its exit code."""
     parser = argparse.ArgumentParser(prog="python -m workers.tabular.ingest")
@@ -74,6 +83,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--options", default="{}")
     given = parser.parse_args(arguments)
+    end_with_parent()
     try:
         text = sys.stdin.read() if given.options == "-" else given.options
         options = IngestOptions.from_plain(json.loads(text))

@@ -31,8 +31,8 @@ class Leases:
     """Claims a run, keeps it, records its progress and ends it.
 
     Every method but `claim` and `dataset` names the fence of the claim and raises `LeaseLostError`
-    once another attempt owns the run; nothing is written then. All of them can be repeated after
-    an `UnavailableError`: what had come through already is not done twice.
+    once the run is no longer the caller's; nothing is written then. All can be repeated after an
+    `UnavailableError`: what had come through already is not done twice.
     """
 
     def __init__(self, sessions: Sessions, blobs: Blobs, *, lease_s: float) -> None:
@@ -185,7 +185,15 @@ def _ended_so(row: RunRow | None, fence: int, outcome: Outcome) -> bool:
 
 
 def _release(row: RunRow) -> Move:
+    # Only who ended a run itself may repeat that; after giving it back the fence is another.
+    given_back = {"fence": RunRow.fence + 1, "eta_seconds": None, "samples_per_second": None}
     if row.requested == "cancel":
-        return Move(source="running", target="cancelled", reason="user_cancel", level="warning")
-    values = {"available_at": db_now(), "eta_seconds": None, "samples_per_second": None}
+        return Move(
+            source="running",
+            target="cancelled",
+            reason="user_cancel",
+            level="warning",
+            values=given_back,
+        )
+    values = given_back | {"available_at": db_now()}
     return Move(source="running", target="queued", reason="drained", values=values)

@@ -97,6 +97,8 @@ def _reap(session: Session, row: RunRow, now: datetime) -> None:
 def _verdict(row: RunRow, now: datetime) -> Move:
     crashes = row.crashes_since_progress + 1
     counted: dict[str, Any] = {
+        # Whoever held it is fenced off now, not only when the next one takes it.
+        "fence": RunRow.fence + 1,
         "crashes_since_progress": crashes,
         "crashes_total": row.crashes_total + 1,
         "samples_per_second": None,

@@ -1,0 +1,83 @@
+"""The operator's door: migrations and keys, on each database."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from service.errors import UnauthenticatedError
+from service.usecases.projects import Projects
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from service.store.db import Sessions
+
+
+def admin(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    settings = {name: value for name, value in os.environ.items() if "SLOPE_" not in name}
+    return subprocess.run(
+        [sys.executable, "-m", "service.admin", *arguments],
+        env=settings | environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_key_is_printed_once_and_opens_its_project(sessions: Sessions, database_url: str) -> None:
+    result = admin(
+        *("keys", "create", "--project", "lab", "--scopes", "read"),
+        SLOPE_DATABASE_URL=database_url,
+    )
+    assert result.returncode == 0, result.stderr
+    projects = Projects(sessions)
+    principal = projects.authenticate(result.stdout.strip())
+    assert principal.project_id == projects.ensure_project("lab")
+    assert principal.scopes == {"read"}
+    assert admin("keys", "revoke", principal.key_id, SLOPE_DATABASE_URL=database_url).stdout == ""
+    with pytest.raises(UnauthenticatedError):
+        projects.authenticate(result.stdout.strip())
+
+
+def test_a_key_from_a_secret_file_is_adopted_as_often_as_one_likes(
+    sessions: Sessions, database_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "first-key"
+    file.write_text(admin("keys", "generate").stdout)
+    create = ("keys", "create", "--project", "default", "--secret-file", str(file))
+    printed = [admin(*create, SLOPE_DATABASE_URL=database_url).stdout for _ in range(2)]
+    principal = Projects(sessions).authenticate(file.read_text().strip())
+    assert printed == [f"{principal.key_id}\n"] * 2
+
+
+def test_migrate_makes_the_first_key_and_keeps_it(tmp_path: Path) -> None:
+    file = tmp_path / "api-key"
+    keys = []
+    for _ in range(2):
+        result = admin("migrate", "--first-key", str(file), SLOPE_STATE_DIR=str(tmp_path))
+        assert result.returncode == 0, result.stderr
+        keys.append(file.read_text())
+    assert keys[0] == keys[1]
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("keys", "create", "--project", "p", "--scopes", "everything"), "Scopes are read, write"),
+        (("keys", "create", "--project", "p", "--secret-file", "/nonexistent"), "/nonexistent"),
+        (("keys", "revoke", "key_unknown"), "no such key"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    database_url: str, arguments: tuple[str, ...], said: str
+) -> None:
+    result = admin(*arguments, SLOPE_DATABASE_URL=database_url)
+    assert result.returncode == 2
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1

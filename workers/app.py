@@ -73,12 +73,14 @@ def runner() -> Runner:
         # One connection for the training, one for its heartbeat.
         pool_size=2,
     )
+    sessions = Sessions(engine)
     return Runner(
-        leases=Leases(Sessions(engine), Blobs(), lease_s=settings.lease_seconds),
+        leases=Leases(sessions, Blobs(), lease_s=settings.lease_seconds),
         worker_id=_worker_id,
         lease_s=settings.lease_seconds,
         clock=SystemClock(),
         is_draining=lambda: _drain_flag[0] != 0,
+        ring_next=Reconciler(sessions, Broker(settings.resolved_redis_url)).ring,
     )
 
 

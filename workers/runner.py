@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ class Runner:
     clock: Clock
     is_draining: Callable[[], bool]
     """Whether this worker is about to end, so that its runs go back to the queue."""
+    ring_next: Callable[[], object]
+    """Rings for the next runs in turn: a slot is about to fall free."""
 
     def run(self, run_id: str) -> None:
         """Train a run if it is there to be taken; every end of it is in the ledger."""
@@ -57,6 +60,8 @@ class Runner:
                 self._attempt(claim, heartbeat)
         except LeaseLostError:
             _log.warning("%s: lost to another attempt", run_id)
+        with suppress(UnavailableError):
+            self.ring_next()
 
     def _attempt(self, claim: Claim, heartbeat: Heartbeat) -> None:
         attempt = Attempt(

@@ -113,6 +113,7 @@ def train(world: World, run_id: str, is_draining: Callable[[], bool] = never) ->
         lease_s=LEASE_S,
         clock=SystemClock(),
         is_draining=is_draining,
+        ring_next=world.reconciler.ring,
     )
     runner.run(run_id)
     return world.get(run_id)
@@ -282,6 +283,7 @@ def test_progress_is_written_at_most_every_half_second(world: World) -> None:
         lease_s=LEASE_S,
         clock=SystemClock(),
         is_draining=never,
+        ring_next=world.reconciler.ring,
     )
     run_id = world.create(**LINEAR, training=LONG, budget={"seconds": 2.0}).id
     began_s = time.monotonic()
@@ -290,6 +292,15 @@ def test_progress_is_written_at_most_every_half_second(world: World) -> None:
     assert len(leases.records_s) <= 2 + 2.0 / 0.5
     assert leases.records_s[1] - began_s < 0.5
     assert world.get(run_id).progress.epoch > 20
+
+
+def test_the_next_run_in_turn_is_rung_for_when_a_run_ends(world: World) -> None:
+    waiting = [create(world, epochs=1, early_stopping=None) for _ in range(4)]
+    rung = world.broker.rung
+    # As many bells as may hang for one slot.
+    assert rung == waiting[:2]
+    train(world, waiting[0])
+    assert rung == waiting[:3]
 
 
 def table_without_y() -> bytes:

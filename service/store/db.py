@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session
 
 from service.errors import UnavailableError
 
@@ -44,26 +44,24 @@ class Sessions:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        readers = engine.execution_options(slope_reads=True)
-        self._writers = sessionmaker(engine, expire_on_commit=False)
-        self._readers = sessionmaker(readers, expire_on_commit=False)
+        self._writers = engine
+        self._readers = engine.execution_options(slope_reads=True, postgresql_readonly=True)
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
         """Begin a transaction that may write."""
-        with _available(), self._writers.begin() as session:
+        with _available(), _transaction(self._writers) as session:
             yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Begin a transaction that only reads; on SQLite it waits for no writer."""
-        with _available(), self._readers.begin() as session:
+        with _available(), _transaction(self._readers) as session:
             yield session
 
     def dispose(self) -> None:
         """Close every connection; the next transaction opens new ones."""
-        self._engine.dispose()
+        self._writers.dispose()
 
 
 def make_engine(url: str, *, statement_timeout_s: float = 5.0, pool_size: int = 5) -> Engine:
@@ -88,6 +86,13 @@ def upsert(session: Session, table: type[DeclarativeBase]) -> Any:
 
 
 _INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+@contextmanager
+def _transaction(engine: Engine) -> Iterator[Session]:
+    # What a use case returns is read after its transaction.
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session
 
 
 @contextmanager

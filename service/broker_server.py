@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -74,6 +75,13 @@ def make_socket_dir(unix_socket: Path) -> None:
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
         raise BrokerError(f"{folder} belongs to another user")
     unix_socket.unlink(missing_ok=True)
+
+
+def remove_socket(unix_socket: Path) -> None:
+    """Remove an ended broker's socket, with a folder that was made for it alone."""
+    unix_socket.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        unix_socket.parent.rmdir()
 
 
 def answers(unix_socket: Path) -> bool:

@@ -15,16 +15,29 @@ if TYPE_CHECKING:
 LogFormat = Literal["console", "json"]
 
 
-def configure_logs(log_format: LogFormat, copy: Path | None = None) -> None:
-    """Send every record of this process to stderr, and to the file `copy`. Times are UTC."""
-    handlers: list[logging.Handler] = [logging.StreamHandler()]
-    if copy is not None:
-        handlers.append(logging.FileHandler(copy))
-    formatter = make_formatter(log_format)
-    for handler in handlers:
-        handler.setFormatter(formatter)
+def configure_logs(log_format: LogFormat) -> None:
+    """Send every record of this process to stderr. Times are UTC."""
+    _send_to(_formatted(logging.StreamHandler(), make_formatter(log_format)))
+
+
+def configure_foreground_logs(log_format: LogFormat, file: Path) -> None:
+    """Send every record to a file, and briefly to stderr, where somebody may be watching."""
+    full = make_formatter(log_format)
+    brief = logging.Formatter("{asctime} {message}", "%H:%M:%S", style="{")
+    _send_to(
+        _formatted(logging.FileHandler(file), full),
+        _formatted(logging.StreamHandler(), full if log_format == "json" else brief),
+    )
+
+
+def _formatted(handler: logging.Handler, formatter: logging.Formatter) -> logging.Handler:
+    handler.setFormatter(formatter)
+    return handler
+
+
+def _send_to(*handlers: logging.Handler) -> None:
     root = logging.getLogger()
-    root.handlers = handlers
+    root.handlers = list(handlers)
     root.setLevel(logging.INFO)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from service import broker_server
 from service.children import Child, Program, cause_of_death, end_group, launch
 from service.clock import SystemClock
-from service.logs import configure_logs
+from service.logs import configure_foreground_logs
 from service.processes import FolderError, forget_pid, make_state_dir, own_state_dir, write_pid
 from service.settings import SettingsError, load_settings
 from service.signals import STOP, SignalQueue
@@ -71,7 +71,7 @@ def serve(environ: Mapping[str, str], *, worker_module: str = WORKER_MODULE) -> 
     except (SettingsError, FolderError, broker_server.BrokerError, PortError) as error:
         sys.stderr.write(f"slope: {error}\n")
         return _REFUSED
-    configure_logs(settings.log_format, copy=settings.state_dir / "logs" / "supervisor.log")
+    configure_foreground_logs(settings.log_format, settings.state_dir / "logs" / "supervisor.log")
     try:
         return supervisor.run()
     finally:
@@ -129,7 +129,8 @@ class Supervisor:
         # Last, since nobody waits for it: workers reconcile too.
         self._reconciler.start()
         if is_ready:
-            _log.info("ready at %s, key in %s", self._url, self._state_dir / "api-key")
+            key = self._state_dir / "api-key"
+            _log.info("ready at %s (documentation at /docs), key in %s", self._url, key)
         else:
             _log.warning("not ready after %g s; see %s", _READY_S, self._state_dir / "logs")
 
@@ -153,6 +154,7 @@ class Supervisor:
         if self._broker is not None:
             self._broker.terminate()
             self._end_within(_BROKER_GRACE_S, [self._broker])
+            broker_server.remove_socket(self._settings.broker_socket)
 
     def _end_within(self, seconds: float, children: list[Child]) -> None:
         deadline_s = self._clock.monotonic_s() + seconds

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import httpx2
 import psutil
 
+from service.broker_server import remove_socket
+from service.settings import load_settings
 from tests.servers.processes import Server, free_port
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ class Service:
             "SLOPE_PORT": str(self.port),
             **(environ or {}),
         }
+        self._broker_socket = load_settings({"SLOPE_STATE_DIR": str(state_dir)})[0].broker_socket
+        state_dir.parent.mkdir(exist_ok=True)
         self.start()
 
     def start(self) -> None:
@@ -113,6 +117,7 @@ class Service:
         self.stop()
         for process in self.processes():
             process.kill()
+        remove_socket(self._broker_socket)
 
     def await_run(self, run_id: str, *statuses: str, timeout_s: float = 60.0) -> dict[str, Any]:
         """Return a run once it has one of the statuses."""
@@ -141,7 +146,7 @@ class Service:
         try:
             # The broker writes its title over its environment, and its socket into its title.
             is_ours = process.environ().get("SLOPE_STATE_DIR") == str(self.state_dir)
-            is_broker = f"{self.state_dir}/run/broker.sock" in " ".join(process.cmdline())
+            is_broker = str(self._broker_socket) in " ".join(process.cmdline())
             return (is_ours or is_broker) and process.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
             return False

@@ -33,8 +33,8 @@ IDLE_MIB = 400
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[Service]:
-    """A service of the test's own, to be ended."""
-    it = Service(tmp_path / "var")
+    """A service of the test's own, to be ended; in a folder too deep for a socket's name."""
+    it = Service(tmp_path / ("deep" * 25) / "var")
     yield it
     it.close()
 

@@ -1,8 +1,9 @@
-"""The deadline for sending a request: a slow or silent sender does not hold a connection.
+"""Deadlines of a connection: who sends or receives too slowly does not hold it.
 
-uvicorn waits for ever for the rest of a request (slowloris). This protocol gives each request
-`request_s` from its first byte, or from the connection's opening, to its last; an upload gets
-`upload_s` once its head has come.
+uvicorn waits for ever for the rest of a request (slowloris), and for a receiver to take its answer.
+This protocol gives each request `request_s` from its first byte, or from the connection's opening,
+to its last; an upload gets `upload_s` once its head has come. A receiver that takes nothing for
+`stall_s` while an answer waits is cut off.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ MAX_HEAD_BYTES = 16 * 1024
 
 @dataclass(frozen=True)
 class ReceiptTimes:
-    """Seconds that a sender has; `upload_s` for the one route that takes large bodies."""
+    """Seconds that a sender has, `upload_s` on the one route of large bodies, and a receiver."""
 
     request_s: float = 10.0
     upload_s: float = 300.0
+    stall_s: float = 60.0
 
 
 class DeadlineProtocol(HttpToolsProtocol):
@@ -40,6 +42,7 @@ class DeadlineProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._times: ReceiptTimes = self.app_state.get("receipt", ReceiptTimes())
         self._deadline: asyncio.TimerHandle | None = None
+        self._stall: asyncio.TimerHandle | None = None
         self._head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -48,8 +51,9 @@ class DeadlineProtocol(HttpToolsProtocol):
         self._arm(self._times.request_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the deadline."""
+        """Forget the deadlines."""
         self._disarm()
+        self._end_stall()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -84,6 +88,16 @@ class DeadlineProtocol(HttpToolsProtocol):
         self._disarm()
         super().on_message_complete()
 
+    def pause_writing(self) -> None:
+        """The receiver takes less than the answer gives: give it some time."""
+        super().pause_writing()
+        self._stall = self.loop.call_later(self._times.stall_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """The receiver has caught up."""
+        self._end_stall()
+        super().resume_writing()
+
     def shutdown(self) -> None:
         """Let streams end before the server waits for them."""
         close = self.app_state.get("close")
@@ -112,6 +126,11 @@ class DeadlineProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _end_stall(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
 
     def _expire(self) -> None:
         self._deadline = None

@@ -100,7 +100,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     limits = parts.limits
     feed = EventFeed(parts.events, limits.event_streams)
     polling = asyncio.create_task(feed.run())
-    times = ReceiptTimes(limits.request_receipt_seconds, limits.upload_receipt_seconds)
+    times = ReceiptTimes(
+        request_s=limits.request_receipt_seconds,
+        upload_s=limits.upload_receipt_seconds,
+        stall_s=limits.answer_stall_seconds,
+    )
     try:
         # In the state of every request; the protocol of a connection reads the last two.
         yield {"feed": feed, "receipt": times, "close": feed.close}

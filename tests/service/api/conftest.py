@@ -60,6 +60,7 @@ def train(leases: Leases, run_id: str) -> None:
         lease_s=15.0,
         clock=SystemClock(),
         is_draining=lambda: False,
+        ring_next=lambda: None,
     )
     runner.run(run_id)
 

@@ -1,20 +1,26 @@
-"""A sender that is slow, silent or not speaking HTTP, over a real socket."""
+"""A peer that is slow, silent or not speaking HTTP, over a real socket."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 import time
-from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
 
+from service.api.receipt import ReceiptTimes
 from tests.service.api.conftest import make_api
 from tests.service.api.live_server import LiveServer, exchange, read_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from tests.service.api.conftest import Api
@@ -160,3 +166,27 @@ def test_junk_behind_a_request_does_not_spoil_its_answer(hasty: tuple[Api, LiveS
     api, server = hasty
     answer = exchange(server, _head(api, "GET", "/livez", "Connection: close") + b"\0junk\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_receiver_that_takes_nothing_is_cut_off() -> None:
+    ended = threading.Event()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"x" * 65_536
+                await asyncio.sleep(0)
+        finally:
+            ended.set()
+
+    async def endless(_: object) -> Response:
+        return StreamingResponse(pieces())
+
+    @asynccontextmanager
+    async def lifespan(_: object) -> AsyncIterator[dict[str, Any]]:
+        yield {"receipt": ReceiptTimes(stall_s=0.3)}
+
+    app = Starlette(routes=[Route("/", endless)], lifespan=lifespan)
+    with LiveServer(app) as server, server.connect() as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert ended.wait(5.0)

@@ -32,7 +32,8 @@ class Leases:
 
     Every method but `claim` and `dataset` names the fence of the claim and raises `LeaseLostError`
     once the run is no longer the caller's; nothing is written then. All can be repeated after an
-    `UnavailableError`: what had come through already is not done twice.
+    `UnavailableError`: what had come through already is not done twice (but a part's own `events`
+    are told twice, and a run that was given back is no longer the caller's).
     """
 
     def __init__(self, sessions: Sessions, blobs: Blobs, *, lease_s: float) -> None:

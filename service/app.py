@@ -23,6 +23,7 @@ from service.api.upload import clean_uploads
 from service.clock import SystemClock
 from service.errors import UnavailableError
 from service.logs import configure_logs
+from service.processes import write_pid
 from service.settings import Limits, Settings, SettingsError, load_settings
 from service.store.blobs import Blobs
 from service.store.broker import Broker
@@ -93,6 +94,7 @@ def main() -> int:
     except SettingsError as error:
         sys.stderr.write(f"slope: {error}\n")
         return EXIT_SETTINGS
+    write_pid(settings.state_dir, "api", os.getpid())
     uvicorn.run(
         "service.app:create",
         factory=True,

@@ -7,14 +7,17 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from service.clock import SystemClock
 from service.errors import UnavailableError
 from service.logs import configure_logs
 from service.processes import write_pid
 from service.settings import load_settings
 from service.signals import STOP, SignalQueue
+from service.store.blobs import Blobs
 from service.store.broker import Broker
 from service.store.db import Sessions, make_engine
 from service.usecases.reconcile import Reconciler
+from service.usecases.sweep import Sweep
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from service.usecases.reconcile import Reconciled
 
 _TICK_S = 1.0
+_SWEEP_S = 3600.0
 
 _log = logging.getLogger("slope.reconciler")
 
@@ -33,11 +37,17 @@ def main(environ: Mapping[str, str]) -> int:
     write_pid(settings.state_dir, "reconciler", os.getpid())
     sessions = Sessions(make_engine(settings.resolved_database_url, pool_size=1))
     reconciler = Reconciler(sessions, Broker(settings.resolved_redis_url))
+    sweep = Sweep(sessions, Blobs())
     signals = SignalQueue(*STOP)
+    clock = SystemClock()
     is_away = False
+    sweep_due_s = clock.monotonic_s()
     while True:
         try:
             log_reconciled(reconciler.reconcile())
+            if clock.monotonic_s() >= sweep_due_s:
+                _log.info("swept %s", sweep.sweep())
+                sweep_due_s = clock.monotonic_s() + _SWEEP_S
             is_away = False
         except UnavailableError as error:
             if not is_away:

@@ -6,13 +6,13 @@ import logging
 from typing import TYPE_CHECKING, Literal
 
 from service.usecases.claims import NewCheckpoint, NewEvent
+from service.usecases.plans import plan_of
 from workers.endings import outcome_of
 from workers.engine.fingerprint import numerics_fingerprint
 from workers.engine.training import TrainingState, train
 from workers.modelling.codec import CodecError, state_from_bytes, weights_to_bytes
 from workers.modelling.estimator import prepare
 from workers.modelling.evaluation import epoch_metrics
-from workers.modelling.plan import ModelPlan
 from workers.pace import Pace
 from workers.recorder import Recorder, checkpoint_of
 from workers.tabular.parquet import read_table
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from service.clock import Clock
-    from service.schemas.runs import RunSpec
     from service.usecases.claims import Claim
     from service.usecases.leases import Leases
     from workers.endings import Interruption
@@ -133,22 +132,6 @@ class Attempt:
         outcome = outcome_of(claim.spec, prepared, state, recorder, interruption)
         self._heartbeat.insist(lambda: self._leases.finish(claim.run_id, claim.fence, outcome))
         _log.info("%s: %s (%s)", claim.run_id, outcome.status, outcome.stop_reason)
-
-
-def plan_of(spec: RunSpec) -> ModelPlan:
-    """Return the plan that a run's specification holds."""
-    return ModelPlan(
-        target=spec.target,
-        features=tuple(spec.features),
-        task=spec.task,
-        classes=spec.classes,
-        network=spec.network,
-        preprocessing=spec.preprocessing,
-        training=spec.training,
-        split=spec.split,
-        seed=spec.seed,
-        recipe=spec.recipe,
-    )
 
 
 def values_of(prepared: Prepared, report: EpochReport) -> dict[str, float]:

@@ -90,7 +90,8 @@ def celery_settings(url: str, *, shutdown_s: float) -> dict[str, Any]:
     return CELERY | {
         "broker_url": url,
         "broker_transport_options": dict(TRANSPORT_OPTIONS),
-        # SIGTERM alone would wait for trainings of hours; REMAP_SIGTERM=SIGQUIT makes it this.
+        # For an operator's SIGQUIT. SIGTERM is a warm shutdown, short because the worker tells its
+        # trainings to put their work away; the soft one would tell them nothing.
         "worker_soft_shutdown_timeout": shutdown_s,
     }
 

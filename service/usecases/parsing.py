@@ -126,15 +126,10 @@ def _refusal(error: TableError) -> InvalidRequestError:
 
 
 def _described(error: TableError) -> str:
-    where = []
-    if error.row is not None:
-        where.append(f"row {error.row}")
-    if error.line is not None:
-        where.append(f"line {error.line}")
-    if error.column is not None and len(error.column) <= _MAX_COLUMN_NAME:
-        where.append(f"column {error.column}")
+    # Row and line stand in the words themselves; a column may have any name, also a very long one.
+    is_named = error.column is not None and len(error.column) <= _MAX_COLUMN_NAME
     detail = error.detail[:1].upper() + error.detail[1:]
-    return f"{detail} ({', '.join(where)})." if where else f"{detail}."
+    return f"{detail} (column {error.column})." if is_named else f"{detail}."
 
 
 def _unreadable() -> InvalidRequestError:

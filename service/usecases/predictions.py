@@ -11,6 +11,7 @@ from workers.modelling.codec import CodecError, model_from_bytes
 from workers.modelling.fitted import NonFiniteOutputError, PredictionInputError
 from workers.tabular.csv_rows import prediction_rows
 from workers.tabular.errors import TableError
+from workers.tabular.options import IngestOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,7 +73,8 @@ class Predictions:
     def answer_csv(self, model: LoadedModel, body: bytes) -> Answers:
         """Return predictions for the rows of a CSV body; raises as `answer` does."""
         try:
-            columns = prediction_rows(body)
+            options = IngestOptions.from_plain(model.fitted.reading)
+            columns = prediction_rows(body, options)
         except TableError as error:
             raise InvalidRequestError(
                 [Problem("", error.code, error.detail, error.limit)]

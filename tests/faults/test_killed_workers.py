@@ -16,8 +16,9 @@ from service.schemas.runs import RunSpec
 from service.store.blobs import Blobs
 from service.store.db import Sessions, make_engine
 from service.store.tables import DatasetRow
+from service.usecases.plans import plan_of
 from tests.faults.service import EPOCHS, FaultyService
-from workers.attempt import plan_of, values_of
+from workers.attempt import values_of
 from workers.engine.training import TrainingState, train
 from workers.modelling.codec import weights_to_bytes
 from workers.modelling.estimator import prepare

@@ -53,6 +53,7 @@ def model_to_bytes(fitted: FittedModel) -> bytes:
         "network": asdict(fitted.network_spec),
         "preprocessing": fitted.preprocessing.to_plain(),
         "target": target_to_plain(fitted.target),
+        "reading": fitted.reading,
     }
     tensors = fitted.network.layout.views(fitted.parameters)
     return _pack(tensors, _metadata("model", content))
@@ -101,6 +102,7 @@ def _model(tensors: dict[str, NDArray[Any]], content: Mapping[str, Any]) -> Fitt
         parameters=_flat(network, tensors),
         preprocessing=preprocessing,
         target=target,
+        reading=content["reading"],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from workers.modelling.plan import ModelPlan, PlanWarning
 from workers.modelling.targets import ClassTarget, NumberTarget, TargetEncoding, read_classes
 from workers.tabular.errors import TableError
 from workers.tabular.features import numbers_of
+from workers.tabular.parquet import reading_of
 from workers.tabular.preprocessing import Preprocessing
 from workers.tabular.splits import Rows, Split, split_rows
 
@@ -72,6 +74,7 @@ class Prepared:
     validation: HeldOut | None
     test: HeldOut | None
     warnings: tuple[PlanWarning, ...]
+    reading: Mapping[str, Any]
 
     def fitted(self, parameters: Array) -> FittedModel:
         """The model with these parameters (P,), which are copied."""
@@ -83,6 +86,7 @@ class Prepared:
             parameters=parameters.copy(),
             preprocessing=self.preprocessing,
             target=self.target,
+            reading=self.reading,
         )
 
 
@@ -122,6 +126,7 @@ def prepare(table: pa.Table, plan: ModelPlan) -> Prepared:
         training_truth=truth[parts.train],
         validation=validation,
         test=encoding.held_out(split.test, truth[parts.test]),
+        reading=reading_of(table),
         warnings=tuple(_warnings(table.num_rows - len(kept), truth, parts, plan)),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from workers.tabular.prediction_input import InputReader, PredictionInputError
 from workers.tabular.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from workers.tabular.features import Features
 
@@ -80,6 +81,8 @@ class FittedModel:
     parameters: Array
     preprocessing: Preprocessing
     target: TargetEncoding
+    reading: Mapping[str, Any]
+    """How the text of its table was read, for `IngestOptions.from_plain`."""
     _reader: InputReader = field(init=False, repr=False)
     _warnings: CellWarnings = field(init=False, repr=False)
     _idle: deque[ForwardPass] = field(init=False, repr=False, default_factory=deque)

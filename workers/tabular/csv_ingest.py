@@ -17,7 +17,7 @@ from workers.tabular.cells import STORED_TYPES, Kind, uses_decimal_comma
 from workers.tabular.csv_columns import ColumnReader
 from workers.tabular.csv_dialect import Dialect, body_blocks, detect_dialect
 from workers.tabular.errors import TableError
-from workers.tabular.parquet import TableWriter
+from workers.tabular.parquet import TableWriter, with_reading
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +71,7 @@ def _write(source: CsvSource, options: IngestOptions, typing: Typing, out: Path)
     reader = ColumnReader(typing.dialect, options)
     reader.kinds = dict(typing.kinds)
     schema = pa.schema([(name, STORED_TYPES[kind]) for name, kind in typing.kinds.items()])
-    with TableWriter(out, schema) as writer:
+    with TableWriter(out, with_reading(schema, options.reading())) as writer:
         for block in body_blocks(source, typing.dialect, options.limits):
             columns = reader.read(block)
             if reader.kinds == typing.kinds:

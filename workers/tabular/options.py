@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeVar, get_args
 
 from workers.tabular.errors import TableError
@@ -100,6 +100,14 @@ class IngestOptions:
     def wish(self, column: str) -> ColumnWish:
         """What is wished about the column."""
         return self.schema.get(column, ColumnWish())
+
+    def reading(self) -> dict[str, Any]:
+        """How cells are told apart, as plain data: what later rows must be read with, too."""
+        missing = {name: w.missing for name, w in self.schema.items() if w.missing is not None}
+        return {
+            "schema": {name: {"missing": list(tokens)} for name, tokens in missing.items()},
+            "parse": {key: value for key, value in asdict(self.parse).items() if value is not None},
+        }
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> IngestOptions:

@@ -7,6 +7,7 @@ timestamp[us] in UTC. A missing cell is null.
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
@@ -17,6 +18,7 @@ import pyarrow.parquet as pq
 if TYPE_CHECKING:
     from pathlib import Path
 
+_READING = b"slope.reading"
 _GROUP_ROWS = 1 << 17
 _GROUP_BYTES = 64 << 20
 
@@ -64,6 +66,17 @@ class TableWriter:
             self._writer.write_table(group, row_group_size=max(group.num_rows, 1))
         self._waiting.clear()
         self._n_rows = self._n_bytes = 0
+
+
+def with_reading(schema: pa.Schema, reading: dict[str, Any]) -> pa.Schema:
+    """The schema of a table that remembers how its text was read (`IngestOptions.reading`)."""
+    return schema.with_metadata({_READING: json.dumps(reading).encode()})
+
+
+def reading_of(table: pa.Table) -> dict[str, Any]:
+    """How the table's text was read, as `with_reading` was told; nothing for other tables."""
+    reading: dict[str, Any] = json.loads((table.schema.metadata or {}).get(_READING, b"{}"))
+    return reading
 
 
 def read_table(data: bytes) -> pa.Table:

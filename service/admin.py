@@ -67,11 +67,23 @@ def generate() -> None:
     typer.echo(new_secret())
 
 
-@keys.command()
-def revoke(key_id: Annotated[str, typer.Argument(help="Such as key_01k...")]) -> None:
-    """End a key's validity."""
+@keys.command("list")
+def list_keys() -> None:
+    """Print every key's id, beginning, project, scopes and validity, oldest first."""
     with _refusals():
-        _projects().revoke(key_id)
+        for key in _projects().all_keys():
+            validity = f"revoked {key.revoked_at:%Y-%m-%dT%H:%MZ}" if key.revoked_at else "valid"
+            cells = (key.id, f"{key.beginning}...", key.project, ",".join(key.scopes), validity)
+            typer.echo("  ".join(cells))
+
+
+@keys.command()
+def revoke(
+    key: Annotated[str, typer.Argument(help="Its id (key_01k...), its beginning, or all of it.")],
+) -> None:
+    """End a key's validity; the API takes notice within 5 seconds."""
+    with _refusals():
+        typer.echo(_projects().revoke(key))
 
 
 def _projects() -> Projects:

@@ -229,6 +229,8 @@ def _child_environ(environ: Mapping[str, str], settings: Settings, port: int) ->
         "OPENBLAS_NUM_THREADS": "1",
         # Python allocates under its lock: more arenas would serve nobody, and cost 13 MB.
         "MALLOC_ARENA_MAX": "1",
+        # Arrow's own pools keep what a table took; the system's gives it back.
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
     }
 
 

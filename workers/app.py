@@ -84,6 +84,21 @@ def runner() -> Runner:
     )
 
 
+class LeavingStep(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Bounds how long a worker that ends, for whatever reason, may take."""
+
+    # Stopped before the pool is: what waits for the pool is what must be bounded.
+    requires = ("celery.worker.components:Pool",)
+
+    def start(self, parent: Any) -> None:
+        """Do nothing yet."""
+
+    def stop(self, _worker: Any) -> None:
+        """Tell the trainings to put their work away; not everything that ends it is a signal."""
+        if not _drain_flag[0]:
+            _drain()
+
+
 class PresenceStep(bootsteps.StartStopStep):  # type: ignore[misc]
     """Ticks on the main process's own event loop: a thread would stand beside its forks."""
 
@@ -98,6 +113,7 @@ app.config_from_object(
 )
 app.conf.worker_concurrency = settings.n_worker_processes
 app.steps["worker"].add(PresenceStep)
+app.steps["worker"].add(LeavingStep)
 
 
 def _set_up_logging(**_: Any) -> None:

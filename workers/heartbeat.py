@@ -6,9 +6,11 @@ import logging
 import os
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from service.errors import LeaseLostError, UnavailableError
+from service.usecases.claims import Orders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from service.clock import Clock
-    from service.usecases.claims import Claim, Orders
+    from service.schemas.runs import Requested
+    from service.usecases.claims import Claim
     from service.usecases.leases import Leases
 
 T = TypeVar("T")
@@ -95,6 +98,12 @@ class Heartbeat:
             if self._is_lost:
                 raise LeaseLostError(self._claim.run_id, self._claim.fence)
             return self._orders
+
+    def heed(self, requested: Requested | None) -> None:
+        """Take notice of a wish that another answer of the ledger brought along."""
+        with self._news:
+            known = self._orders or Orders(None, drain=False, overdue=False)
+            self._orders = replace(known, requested=requested)
 
     def insist(self, call: Callable[[], T]) -> T:
         """Call the database, again and again while it is away and the lease is ours.

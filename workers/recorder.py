@@ -112,7 +112,9 @@ class Recorder:
 
     def _write(self, part: ProgressPart) -> None:
         claim = self._claim
-        self._heartbeat.insist(lambda: self._leases.record(claim.run_id, claim.fence, part))
+        self._heartbeat.heed(
+            self._heartbeat.insist(lambda: self._leases.record(claim.run_id, claim.fence, part))
+        )
 
     def _best(self, state: TrainingState) -> BestEpoch | None:
         if state.best_value is None or self._monitor is None:

@@ -85,7 +85,7 @@ def get_dataset(parts: Given, principal: Reader, dataset_id: DatasetId) -> Datas
 def get_rows(
     parts: Given, principal: Reader, dataset_id: DatasetId, query: Annotated[RowsQuery, Query()]
 ) -> DatasetRows:
-    """Return a window of rows in the table's order, typed."""
+    """Return a window of rows in the table's order, typed; fewer than `limit` of a wide table."""
     check_page_size(query.limit, parts.limits)
     return parts.datasets.rows(
         principal.project_id, dataset_id, offset=query.offset, limit=query.limit

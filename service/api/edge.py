@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from anyio import BrokenResourceError
 from starlette.requests import ClientDisconnect
 
 from service.api.bodies import check_declared_length
@@ -61,11 +62,20 @@ class Edge:
             if status_of(error) >= 500:
                 log.warning("%s refused: %s", request_id, error)
             await answer.problem(status_of(error), body_of(error, request_id), headers_of(error))
-        except Exception:
+        except Exception as error:
+            if _is_departure(error):
+                return
             log.exception("%s failed: %s %s", request_id, scope["method"], scope["path"][:200])
             await answer.problem(500, internal_error_body(request_id), {})
         finally:
             self._n_running -= 1
+
+
+def _is_departure(error: BaseException) -> bool:
+    """Whether all that went wrong is that the receiver of a stream had left."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(_is_departure, error.exceptions))
+    return isinstance(error, BrokenResourceError | ClientDisconnect)
 
 
 class _Answer:

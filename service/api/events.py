@@ -56,12 +56,12 @@ async def _start(
     principal: Reader,
     run_id: RunId,
     query: Annotated[EventsQuery, Query()],
-) -> tuple[EventFeed, int, bool]:
+) -> tuple[EventFeed, int, str, bool]:
     """Find out everything that can be refused before the stream begins."""
     feed: EventFeed = request.state.feed
     run = await run_in_threadpool(parts.runs.get, principal.project_id, run_id)
-    feed.check_room()
-    return feed, _position(request, query.after), run.status in TERMINAL
+    feed.check_room(principal.key_id)
+    return feed, _position(request, query.after), principal.key_id, run.status in TERMINAL
 
 
 def _position(request: Request, after: int) -> int:
@@ -78,11 +78,11 @@ def _position(request: Request, after: int) -> int:
     "/v1/runs/{run_id}/events", response_class=EventSourceResponse, include_in_schema=False
 )
 async def stream_events(
-    run_id: RunId, start: Annotated[tuple[EventFeed, int, bool], Depends(_start)]
+    run_id: RunId, start: Annotated[tuple[EventFeed, int, str, bool], Depends(_start)]
 ) -> AsyncIterator[ServerSentEvent]:
     """Send events as they happen, from a position on; the stream ends after the final status."""
-    feed, after, is_over = start
-    with feed.listen(run_id, after, is_over=is_over) as listener:
+    feed, after, owner, is_over = start
+    with feed.listen(run_id, after, owner=owner, is_over=is_over) as listener:
         async for event in listener:
             yield ServerSentEvent(
                 id=str(event.seq), event=event.type, raw_data=event.model_dump_json()

@@ -27,8 +27,9 @@ _PAUSE_SECONDS = 2.0
 class Listener:
     """One reader of one run's events, from a position on; iterating ends after the final one."""
 
-    def __init__(self, run_id: str, after: int, *, is_over: bool) -> None:
+    def __init__(self, run_id: str, after: int, *, owner: str, is_over: bool) -> None:
         self.run_id = run_id
+        self.owner = owner
         self.position = after
         self.is_over = is_over
         """Whether the run has ended: what is there now is all that will come."""
@@ -63,17 +64,18 @@ class Listener:
 class EventFeed:
     """Asks for what is new since each listener's position and hands it round."""
 
-    def __init__(self, events: Events, max_listeners: int) -> None:
+    def __init__(self, events: Events, max_listeners: int, max_per_owner: int) -> None:
         self._events = events
         self._max_listeners = max_listeners
+        self._max_per_owner = max_per_owner
         self._listeners: set[Listener] = set()
         self._wake = asyncio.Event()
         self._is_closed = False
 
     @contextmanager
-    def listen(self, run_id: str, after: int, *, is_over: bool) -> Iterator[Listener]:
+    def listen(self, run_id: str, after: int, *, owner: str, is_over: bool) -> Iterator[Listener]:
         """Register a listener for the block."""
-        listener = Listener(run_id, after, is_over=is_over)
+        listener = Listener(run_id, after, owner=owner, is_over=is_over)
         if self._is_closed:
             listener.end()
         self._listeners.add(listener)
@@ -83,15 +85,20 @@ class EventFeed:
         finally:
             self._listeners.discard(listener)
 
-    def check_room(self) -> None:
-        """Refuse one listener more than there is room for.
+    def check_room(self, owner: str) -> None:
+        """Refuse one listener more than there is room for, in all or for one owner.
 
         Raises:
             QuotaExceededError: `too_many_streams`.
         """
-        if len(self._listeners) >= self._max_listeners:
-            detail = f"At most {self._max_listeners} streams of events at once."
-            raise QuotaExceededError("too_many_streams", detail, retry_after_s=5)
+        n_owned = sum(listener.owner == owner for listener in self._listeners)
+        for n_open, limit in (
+            (n_owned, self._max_per_owner),
+            (len(self._listeners), self._max_listeners),
+        ):
+            if n_open >= limit:
+                detail = f"At most {limit} streams of events at once."
+                raise QuotaExceededError("too_many_streams", detail, retry_after_s=5)
 
     def close(self) -> None:
         """End every stream: the server is going, and would wait for them."""

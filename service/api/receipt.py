@@ -87,6 +87,11 @@ class DeadlineProtocol(HttpToolsProtocol):
         """The request is here: its deadline is met."""
         self._disarm()
         super().on_message_complete()
+        if self.cycle is not None and self.cycle.response_complete:
+            # Its body came after its answer, and ended uvicorn's wait for the next request.
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def pause_writing(self) -> None:
         """The receiver takes less than the answer gives: give it some time."""

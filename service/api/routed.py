@@ -98,7 +98,7 @@ class _Document:
 async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     parts: Parts = app.state.parts
     limits = parts.limits
-    feed = EventFeed(parts.events, limits.event_streams)
+    feed = EventFeed(parts.events, limits.event_streams, limits.event_streams_per_key)
     polling = asyncio.create_task(feed.run())
     times = ReceiptTimes(
         request_s=limits.request_receipt_seconds,

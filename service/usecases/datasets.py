@@ -90,7 +90,9 @@ class Datasets:
             return Page(data=[_dataset(row) for row in rows], next=following)
 
     def rows(self, project_id: str, dataset_id: str, *, offset: int, limit: int) -> DatasetRows:
-        """Return `limit` rows from `offset`, in the table's order.
+        """Return at most `limit` rows from `offset`, in the table's order.
+
+        Of a wide table fewer, so that one answer cannot hold all its cells: at least one.
 
         Raises:
             NotFoundError: no such dataset in this project.
@@ -100,7 +102,8 @@ class Datasets:
             if row.blob_sha256 is None:
                 raise NotFoundError("dataset")
             parquet = self._blobs.get(session, row.blob_sha256)
-        window = preview(parquet, offset, limit)
+        n_rows = max(1, self._limits.rows_cells // len(row.profile["columns"]))
+        window = preview(parquet, offset, min(limit, n_rows))
         return DatasetRows(offset=offset, rows=window, total=row.rows)
 
     def delete(self, project_id: str, dataset_id: str) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import exists, func, select, update
 
 from service.errors import LeaseLostError
 from service.ids import has_shape
-from service.schemas.runs import RunSpec, Status
+from service.schemas.runs import Requested, RunSpec, Status
 from service.store.instants import db_now
 from service.store.tables import CheckpointRow, DatasetRow, RunRow, WorkerRow
 from service.usecases import checkpointing, recording, registry
-from service.usecases.claims import Claim, Level, Orders
+from service.usecases.claims import Claim, Level, Orders, Outcome
 from service.usecases.finite import finite
 from service.usecases.moves import Move, move
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from service.store.blobs import Blobs
     from service.store.db import Sessions
-    from service.usecases.claims import Outcome, ProgressPart
+    from service.usecases.claims import ProgressPart
 
 _LEVELS: dict[Status, Level] = {"failed": "error", "cancelled": "warning"}
 
@@ -91,17 +91,28 @@ class Leases:
         requested, drain, overdue = orders
         return Orders(requested, bool(drain), bool(overdue))
 
-    def record(self, run_id: str, fence: int, part: ProgressPart) -> None:
-        """Write a piece of progress: metrics, events and perhaps a checkpoint, in one piece."""
+    def record(self, run_id: str, fence: int, part: ProgressPart) -> Requested | None:
+        """Write a piece of progress: metrics, events and perhaps a checkpoint, in one piece.
+
+        Returns:
+            What the user asks of the run, as a heartbeat would bring it.
+        """
         with self._sessions.begin() as session:
-            recording.record(session, self._blobs, self._hold(session, run_id, fence), part)
+            row = self._hold(session, run_id, fence)
+            recording.record(session, self._blobs, row, part)
+            return cast("Requested | None", row.requested)
 
     def finish(self, run_id: str, fence: int, outcome: Outcome) -> None:
-        """End the run; doing it again with the same outcome changes nothing."""
+        """End the run; doing it again with the same outcome changes nothing.
+
+        A run that its user had cancelled by then ends so, although it had come to its end.
+        """
         with self._sessions.begin() as session:
             if _ended_so(session.get(RunRow, run_id), fence, outcome):
                 return
             row = self._hold(session, run_id, fence)
+            if row.requested == "cancel":
+                outcome = Outcome(status="cancelled", stop_reason="user_cancel", last=outcome.last)
             if outcome.last is not None:
                 recording.record(session, self._blobs, row, outcome.last)
             if outcome.model is not None:
@@ -179,9 +190,11 @@ def _ended_so(row: RunRow | None, fence: int, outcome: Outcome) -> bool:
     return (
         row is not None
         and row.fence == fence
-        and row.status == outcome.status
-        and row.stop_reason == outcome.stop_reason
-        and row.weights_sha256 == outcome.weights_sha256
+        and (
+            row.status == "cancelled"
+            or (row.status, row.stop_reason, row.weights_sha256)
+            == (outcome.status, outcome.stop_reason, outcome.weights_sha256)
+        )
     )
 
 

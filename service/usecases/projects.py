@@ -7,6 +7,7 @@ import hmac
 import secrets
 import zlib
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import or_, select, update
@@ -44,6 +45,17 @@ class Principal:
     project_id: str
     key_id: str
     scopes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key as operators see it; `beginning` is the part of it that opens nothing."""
+
+    id: str
+    beginning: str
+    project: str
+    scopes: tuple[str, ...]
+    revoked_at: datetime | None
 
 
 class Projects:
@@ -104,16 +116,35 @@ class Projects:
             session.execute(inserted.on_conflict_do_nothing(index_elements=["lookup"]))
             return session.scalars(select(ApiKeyRow.id).where(ApiKeyRow.lookup == lookup)).one()
 
-    def revoke(self, key_id: str) -> None:
-        """End a key's validity.
+    def all_keys(self) -> list[Key]:
+        """Return all keys, oldest first, without what opens anything."""
+        query = select(ApiKeyRow, ProjectRow.name).join(
+            ProjectRow, ProjectRow.id == ApiKeyRow.project_id
+        )
+        with self._sessions.read() as session:
+            return [
+                Key(row.id, f"slope_{row.lookup}_", project, tuple(row.scopes), row.revoked_at)
+                for row, project in session.execute(query.order_by(ApiKeyRow.id))
+            ]
+
+    def revoke(self, name: str) -> str:
+        """End a key's validity; `name` is its id, its beginning (slope_<10>_), or all of it.
+
+        Returns:
+            The key's id.
 
         Raises:
             NotFoundError: there is no such key.
         """
         with self._sessions.begin() as session:
-            ended = update(ApiKeyRow).where(ApiKeyRow.id == key_id).values(revoked_at=db_now())
-            if session.execute(ended.returning(ApiKeyRow.id)).first() is None:
-                raise NotFoundError("key")
+            # Nothing is opened by it, so the part that is not secret suffices.
+            lookup = name.removeprefix("slope_").split("_", 1)[0]
+            is_named = or_(ApiKeyRow.id == name, ApiKeyRow.lookup == lookup)
+            ended = update(ApiKeyRow).where(is_named).values(revoked_at=db_now())
+            key_id: str | None = session.scalar(ended.returning(ApiKeyRow.id))
+        if key_id is None:
+            raise NotFoundError("key")
+        return key_id
 
 
 def new_secret() -> str:

@@ -39,9 +39,24 @@ def test_a_key_is_printed_once_and_opens_its_project(sessions: Sessions, databas
     principal = projects.authenticate(result.stdout.strip())
     assert principal.project_id == projects.ensure_project("lab")
     assert principal.scopes == {"read"}
-    assert admin("keys", "revoke", principal.key_id, SLOPE_DATABASE_URL=database_url).stdout == ""
+
+
+@pytest.mark.parametrize("named_by", ["id", "beginning", "whole"])
+def test_a_key_is_listed_and_can_be_revoked(
+    sessions: Sessions, database_url: str, named_by: str
+) -> None:
+    projects = Projects(sessions)
+    other = projects.create_key("lab")[1]
+    key_id, secret = projects.create_key("lab")
+    lines = admin("keys", "list", SLOPE_DATABASE_URL=database_url).stdout.splitlines()
+    assert [line.split()[0] for line in lines][-1] == key_id
+    assert all(secret not in line and line.endswith("valid") for line in lines)
+    names = {"id": key_id, "beginning": lines[-1].split()[1], "whole": secret}
+    revoked = admin("keys", "revoke", names[named_by], SLOPE_DATABASE_URL=database_url)
+    assert (revoked.returncode, revoked.stdout) == (0, f"{key_id}\n")
     with pytest.raises(UnauthenticatedError):
-        projects.authenticate(result.stdout.strip())
+        projects.authenticate(secret)
+    assert projects.authenticate(other)
 
 
 def test_a_key_from_a_secret_file_is_adopted_as_often_as_one_likes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from contextlib import ExitStack, contextmanager
@@ -151,3 +152,35 @@ def test_a_server_that_ends_lets_its_streams_end(live: tuple[Api, LiveServer]) -
             next(lines)
             assert server.stop() < 2.0
             assert all(line == "" or ":" in line for line in lines)
+
+
+def test_one_key_leaves_room_for_the_streams_of_others(
+    tmp_path: Path, sqlite_template: Path
+) -> None:
+    api = make_api(tmp_path, sqlite_template, event_streams=3, event_streams_per_key=2)
+    with LiveServer(api.app) as server, ExitStack() as streams:
+        client = streams.enter_context(_client(api, server))
+        run_id = _queue_run(client)
+        for expected in (200, 200, 429):
+            assert streams.enter_context(_stream(client, run_id)).status_code == expected
+        other = {"Authorization": f"Bearer {api.reading_key}"}
+        with _stream(client, run_id, headers=other) as stream:
+            assert stream.status_code == 200
+    api.sessions.dispose()
+
+
+def test_a_listener_that_leaves_is_no_defect(
+    live: tuple[Api, LiveServer], caplog: pytest.LogCaptureFixture
+) -> None:
+    api, server = live
+    with _client(api, server) as client:
+        run_id = _queue_run(client)
+        api.train(run_id)
+    head = f"GET /v1/runs/{run_id}/events HTTP/1.1\r\nHost: localhost\r\n"
+    keys = f"Authorization: Bearer {api.key}\r\nAccept: text/event-stream\r\n\r\n"
+    for _ in range(5):
+        with server.connect() as connection:
+            connection.sendall((head + keys).encode())
+            assert connection.recv(16).startswith(b"HTTP/1.1 200")
+    server.stop()
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []

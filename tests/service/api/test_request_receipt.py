@@ -104,6 +104,19 @@ def test_the_next_request_of_a_connection_has_its_own_time(hasty: tuple[Api, Liv
         assert read_all(connection).startswith(b"HTTP/1.1 408 ")
 
 
+def test_a_body_that_comes_after_its_answer_does_not_keep_the_connection(
+    hasty: tuple[Api, LiveServer],
+) -> None:
+    _, server = hasty
+    head = b"POST /v1/runs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n"
+    with server.connect() as connection:
+        connection.sendall(head)
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 401 ")
+        connection.sendall(b"0123456789")
+        # Ends when the server closes; the socket's own timeout fails the test otherwise.
+        assert read_all(connection) == b""
+
+
 def test_an_upload_has_longer(hasty: tuple[Api, LiveServer]) -> None:
     api, server = hasty
     started_s = time.monotonic()

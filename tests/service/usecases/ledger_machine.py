@@ -133,13 +133,15 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(holder=holders, ending=st.sampled_from(ENDINGS))
     def finish(self, holder: Holder, ending: Outcome) -> None:
         expected = self.expected[holder.run_id]
-        if expected.ending is ending and expected.fence == holder.fence:
+        has_ended = expected.ending is not None and expected.fence == holder.fence
+        if has_ended and (expected.ending is ending or expected.status == "cancelled"):
             # Its answer was lost, it thinks: the second time changes nothing and is no error.
             self.world.leases.finish(holder.run_id, holder.fence, ending)
             return
         with self._only_while_held(holder):
             self.world.leases.finish(holder.run_id, holder.fence, ending)
-            self._end(expected, ending.status)
+            # A cancellation that was asked for before the end is kept.
+            self._end(expected, "cancelled" if expected.requested else ending.status)
             expected.ending = ending
 
     @rule(holder=holders, epoch=st.integers(1, 5), value=st.floats(0.0, 9.0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -209,6 +210,28 @@ def test_finishing_twice_is_finishing_once(world: World) -> None:
     with pytest.raises(LeaseLostError):
         world.leases.finish(run.id, fence, failure)
     assert world.get(run.id).status == "succeeded"
+
+
+@pytest.mark.parametrize("repeated", [1, 2])
+def test_a_run_that_was_to_be_cancelled_does_not_succeed_after_all(
+    world: World, repeated: int
+) -> None:
+    run = world.create()
+    fence = world.claim(run.id).fence
+    world.runs.cancel(world.project_id, run.id)
+    for _ in range(repeated):
+        world.leases.finish(run.id, fence, replace(SUCCESS, model=MODEL, last=progress(1)))
+    shown = world.get(run.id)
+    assert (shown.status, shown.stop_reason, shown.model_id) == ("cancelled", "user_cancel", None)
+    assert shown.metrics["epoch"] == 1
+
+
+def test_writing_progress_brings_back_what_is_asked(world: World) -> None:
+    run = world.create()
+    fence = world.claim(run.id).fence
+    assert world.leases.record(run.id, fence, progress(1)) is None
+    world.runs.cancel(world.project_id, run.id)
+    assert world.leases.record(run.id, fence, progress(2)) == "cancel"
 
 
 def test_a_name_counts_its_versions(world: World) -> None:

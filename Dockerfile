@@ -3,7 +3,10 @@
 
 FROM python:3.11-slim-bookworm AS base
 # One BLAS thread: bits depend on the number of threads, and scale is by processes.
+# Python allocates under its lock, and Arrow's own pools keep what a table took.
 ENV OPENBLAS_NUM_THREADS=1 \
+    MALLOC_ARENA_MAX=1 \
+    ARROW_DEFAULT_MEMORY_POOL=system \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     PATH=/opt/slope/.venv/bin:$PATH

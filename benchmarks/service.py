@@ -54,7 +54,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="slope-bench-") as folder:
         service = Service(Path(folder) / "var", UNLIMITED)
         try:
-            figures += [_memory(service), *_trainings_and_predictions(service)]
+            figures.append(_memory(service, "memory at rest after the start (PSS)"))
+            figures += _trainings_and_predictions(service)
+            figures.append(_memory(service, f"memory at rest after {N_RUNS + 1} runs (PSS)"))
         finally:
             service.close()
     table = Table("figure", "median", "worst", "goal", "")
@@ -74,10 +76,17 @@ def _starts() -> Figure:
     return Figure("warm start to ready", "s", seconds[1:], 4.0)
 
 
-def _memory(service: Service) -> Figure:
-    return Figure(
-        "idle memory of all processes (PSS)", "MiB", [sum(map(_pss, service.processes()))], 400.0
-    )
+def _memory(service: Service, name: str) -> Figure:
+    """Return the memory of all processes once it has come to rest."""
+    before, now = 0.0, _total_pss(service)
+    while abs(now - before) > 0.005 * now:
+        time.sleep(1.0)
+        before, now = now, _total_pss(service)
+    return Figure(name, "MiB", [now], 400.0)
+
+
+def _total_pss(service: Service) -> float:
+    return sum(map(_pss, service.processes()))
 
 
 def _pss(process: psutil.Process) -> float:

@@ -9,8 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +20,7 @@ _MAX_SOCKET_PATH = 107
 # Read by the client and the command line alone, but often exported in the same shell.
 CLIENT_NAMES = frozenset(("SLOPE_URL", "SLOPE_API_KEY"))
 
-S = TypeVar("S", bound=BaseSettings)
+S = TypeVar("S", bound=BaseModel)
 
 MIB = 2**20
 GIB = 2**30
@@ -31,10 +30,10 @@ class SettingsError(Exception):
     """A setting that cannot be used: its name and what is wrong, in one line."""
 
 
-class Limits(BaseSettings):
+class Limits(BaseModel):
     """Every limit that guards a route; reported by `GET /v1/limits`."""
 
-    model_config = SettingsConfigDict(env_prefix="SLOPE_LIMIT_", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     json_bytes: int = Field(8 * MIB, description="Size of a JSON body.")
     json_depth: int = Field(32, description="Nesting of a JSON body.")
@@ -72,10 +71,10 @@ class Limits(BaseSettings):
     storage_bytes: int = Field(5 * GIB, description="Stored bytes of a project.")
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """What an operator can set."""
 
-    model_config = SettingsConfigDict(env_prefix="SLOPE_", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     host: str = Field("127.0.0.1", description="Address the API listens on.")
     port: Annotated[int, Field(ge=0, le=65_535)] = Field(

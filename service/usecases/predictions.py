@@ -76,9 +76,8 @@ class Predictions:
             options = IngestOptions.from_plain(model.fitted.reading)
             columns = prediction_rows(body, options)
         except TableError as error:
-            raise InvalidRequestError(
-                [Problem("", error.code, error.detail, error.limit)]
-            ) from None
+            detail = f"{error.detail[:1].upper()}{error.detail[1:]}."
+            raise InvalidRequestError([Problem("", error.code, detail, error.limit)]) from None
         n_rows = max((len(column) for column in columns.values()), default=0)
         _check_count("", n_rows, n_rows * len(columns), self._limits)
         return _asked(model.fitted.predict_columns, columns, "/rows")

@@ -88,7 +88,9 @@ class FittedModel:
     _idle: deque[ForwardPass] = field(init=False, repr=False, default_factory=deque)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_reader", InputReader(self.preprocessing.encoders))
+        object.__setattr__(
+            self, "_reader", InputReader(self.preprocessing.encoders, self.target_name)
+        )
         object.__setattr__(self, "_warnings", CellWarnings(self.preprocessing.encoders))
 
     @property

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from workers.tabular.encoders import Encoder
 
 MAX_PROBLEMS = 20
+_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class InputReader:
     The way without problems is kept short; only when it fails are the problems looked for.
     """
 
-    def __init__(self, encoders: Sequence[Encoder]) -> None:
+    def __init__(self, encoders: Sequence[Encoder], target: str | None = None) -> None:
+        self._target = target
         self._names = tuple(encoder.name for encoder in encoders)
         self._known = frozenset(self._names)
         self._json = tuple(json_reader(encoder) for encoder in encoders)
@@ -111,8 +113,14 @@ class InputReader:
                 yield InputProblem(f"{pointer}/{pointer_part(name)}", "missing_feature", detail)
         for name in names:
             if name not in self._known:
-                detail = "The model does not have this feature."
+                is_target = name == self._target
+                detail = "The model predicts this: leave it out." if is_target else self._reads()
                 yield InputProblem(f"{pointer}/{pointer_part(name)}", "unknown_feature", detail)
+
+    def _reads(self) -> str:
+        named = ", ".join(self._names[:_NAMED])
+        more = f" and {len(self._names) - _NAMED} more" if len(self._names) > _NAMED else ""
+        return f"The model does not have this feature; it reads {named}{more}."
 
 
 def pointer_part(name: str) -> str:

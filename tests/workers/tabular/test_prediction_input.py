@@ -146,3 +146,14 @@ def test_only_the_first_problems_are_looked_for() -> None:
 )
 def test_a_number_is_spelled_as_a_label(number: float, text: str) -> None:
     assert spelled(number) == text
+
+
+def test_the_target_among_the_features_is_told_apart_from_other_names() -> None:
+    reader = InputReader(PREPROCESSING.encoders, "outcome")
+    row = dict.fromkeys(encoder.name for encoder in PREPROCESSING.encoders)
+    with pytest.raises(PredictionInputError) as raised:
+        reader.rows([row | {"outcome": 1.0, "typo": 1.0}])
+    target, typo = raised.value.problems
+    assert (target.pointer, target.code) == ("/rows/0/outcome", "unknown_feature")
+    assert "leave it out" in target.detail
+    assert all(encoder.name in typo.detail for encoder in PREPROCESSING.encoders)

@@ -64,9 +64,10 @@ def serve(environ: Mapping[str, str], *, worker_module: str = WORKER_MODULE) -> 
     """
     try:
         settings, _ = load_settings(environ)
-        port = _free_port(settings.host, settings.port)
         make_state_dir(settings.state_dir)
+        # Before the port, which another supervisor on the same folder is likely to have, too.
         lock = own_state_dir(settings.state_dir)
+        port = _free_port(settings.host, settings.port)
         supervisor = Supervisor(settings, _child_environ(environ, settings, port), worker_module)
     except (SettingsError, FolderError, broker_server.BrokerError, PortError) as error:
         sys.stderr.write(f"slope: {error}\n")
@@ -251,7 +252,8 @@ def _free_port(host: str, port: int) -> int:
             listener.bind(address)
             return int(listener.getsockname()[1])
     except OSError as error:
-        raise PortError(f"cannot listen on {host} port {port}: {error.strerror}") from None
+        detail = f"cannot listen on {host} port {port}: {error.strerror}"
+        raise PortError(f"{detail} (SLOPE_PORT chooses another)") from None
 
 
 if __name__ == "__main__":

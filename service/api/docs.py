@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import fastapi_offline
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from service.api.openapi import TITLE
@@ -27,10 +27,15 @@ _HEADERS = {
 
 
 def add_docs(app: FastAPI) -> None:
-    """Add `/docs`, `/redoc` and their assets."""
+    """Add `/docs`, `/redoc` and their assets; whoever comes to `/` is led there."""
+    app.add_route("/", _welcome, include_in_schema=False)
     app.add_route("/docs", _swagger, include_in_schema=False)
     app.add_route("/redoc", _redoc, include_in_schema=False)
     app.mount(_ASSETS_URL, StaticFiles(directory=_ASSETS), name="assets")
+
+
+async def _welcome(_: object) -> Response:
+    return RedirectResponse("/docs")
 
 
 async def _swagger(_: object) -> Response:

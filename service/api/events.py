@@ -35,6 +35,15 @@ class EventsQuery(BaseModel):
     limit: int = Field(50, ge=1, description="How many; at most 500 unless set otherwise.")
 
 
+_LAST_EVENT_ID = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "integer", "minimum": 0, "maximum": _MAX_SEQ},
+    "description": "Of a stream: the `seq` that was seen last; it goes on behind it.",
+}
+
+
 class _StreamRoute(APIRoute):
     """A route for those alone who ask for a stream: the list has the same path."""
 
@@ -93,6 +102,7 @@ async def stream_events(
     "/v1/runs/{run_id}/events", summary="What happened",
     responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"},
                                                        "example": examples.EVENT_STREAM}}}},
+    openapi_extra={"parameters": [_LAST_EVENT_ID]},
     **describe("runs_events", problems=(404, 422), example=examples.page(examples.EVENT)),
 )  # fmt: skip
 def list_events(

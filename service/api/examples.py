@@ -33,16 +33,21 @@ UPLOAD_FORM = {
     "additionalProperties": False,
     "properties": {
         "file": {"type": "string", "format": "binary", "description": "The CSV file."},
-        "name": {"type": "string", "maxLength": 200, "description": "The file's name if unset."},
+        "name": {
+            "type": "string",
+            "maxLength": 200,
+            "example": "penguins",
+            "description": "The file's name if unset.",
+        },
         "schema": {
             "type": "string",
-            "contentMediaType": "application/json",
-            "description": "Overrides by column: `{column: {type, missing}}`.",
+            "example": "{}",
+            "description": "JSON: overrides by column, `{column: {type, missing}}`.",
         },
         "parse": {
             "type": "string",
-            "contentMediaType": "application/json",
-            "description": "`{delimiter, quote, encoding, header, decimal}`.",
+            "example": "{}",
+            "description": "JSON: `{delimiter, quote, encoding, header, decimal}`.",
         },
     },
 }

@@ -96,7 +96,17 @@ TAGS = [
 _SCHEME = {
     "type": "http",
     "scheme": "bearer",
-    "description": "A key of the service: `Authorization: Bearer slope_...`.",
+    "description": "A key of the service, and nothing else: slope_... (in embedded mode what "
+    "the file `api-key` in the state folder holds).",
+}
+
+
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "description": "The same key with the same body creates once, however often it is sent.",
 }
 
 
@@ -118,6 +128,8 @@ def _complete(operation: dict[str, Any], about: Description) -> None:
             _add_common_headers(response, status)
             for content in response.get("content", {}).values():
                 content.setdefault("example", about.example)
+    if {"201", "202"} & set(responses):
+        operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
     always = _ALWAYS + (_WITH_KEY if about.has_key else ())
     for status in sorted({*always, *about.problems}):
         responses.setdefault(str(status), {"$ref": f"#/components/responses/Problem{status}"})

@@ -216,6 +216,9 @@ class _Form:
 def _options(texts: dict[str, bytearray], limits: Limits) -> DatasetOptions:
     raw: dict[str, Any] = {}
     for field, text in texts.items():
+        if not text.strip():
+            # A form on a page sends what was left out as an empty part.
+            continue
         raw[field] = _text(bytes(text)) if field == "name" else _json(field, bytes(text), limits)
     # Once more as a whole: the strict reader then speaks of the form's own fields.
     return validated(DatasetOptions, strict_json.read(orjson.dumps(raw), limits))

@@ -22,8 +22,12 @@ def run_summary(run: Run) -> Text:
     if run.error is not None:
         text.append(f"\n  {run.error.code}: {run.error.detail}", style="red")
     if metrics := format_metrics(run.metrics):
-        text.append(f"\n  {metrics}")
+        text.append(f"\n  last epoch: {metrics}")
     if run.model_id is not None:
+        stopping = run.spec.training.early_stopping
+        if run.best is not None and stopping is not None and stopping.restore_best:
+            best = f"{run.best.monitor} {run.best.value:.4g}"
+            text.append(f"\n  the model is that of epoch {run.best.epoch}: {best}")
         ref = run.spec.model or run.model_id
         text.append(f"\n  predict with it: slope predict {ref} FILE")
     return text

@@ -118,3 +118,16 @@ def test_the_pages_load_everything_from_here(client: TestClient, page: str) -> N
     policy = answer.headers["content-security-policy"]
     assert "'self'" in policy
     assert "http" not in policy
+
+
+def test_every_create_takes_an_idempotency_key_and_a_stream_its_position(
+    client: TestClient,
+) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    for path in ("/v1/datasets", "/v1/networks", "/v1/runs"):
+        assert "Idempotency-Key" in _headers(paths[path]["post"])
+    assert "Last-Event-ID" in _headers(paths["/v1/runs/{run_id}/events"]["get"])
+
+
+def _headers(operation: dict[str, Any]) -> set[str]:
+    return {one["name"] for one in operation.get("parameters", []) if one["in"] == "header"}

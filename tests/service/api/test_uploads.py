@@ -98,3 +98,10 @@ def _wait_until(is_so: Any, timeout_s: float = 10.0) -> None:
     while not is_so():
         assert time.monotonic() < end_s
         time.sleep(0.01)
+
+
+def test_a_part_that_a_page_left_empty_is_unset(client: TestClient) -> None:
+    form = {"name": "", "schema": "", "parse": " "}
+    answer = client.post("/v1/datasets", files={"file": ("left.csv", "a,b\n1,2\n3,4\n")}, data=form)
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["name"] == "left.csv"

@@ -117,5 +117,6 @@ def test_events_go_on_when_the_server_is_killed(service: Service, slope: Client)
 def _long_run(slope: Client) -> str:
     """Start a run that goes on until it is cancelled."""
     dataset = slope.datasets.create(LINE)
-    training = {"epochs": 10_000, "batch_size": 4, "early_stopping": None}
-    return slope.runs.create(dataset_id=dataset.id, target="y", training=training).id
+    training = {"epochs": 10_000, "batch_size": 1, "early_stopping": None}
+    wide = {"layers": [{"type": "dense", "units": 256}] * 2}
+    return slope.runs.create(dataset_id=dataset.id, target="y", network=wide, training=training).id

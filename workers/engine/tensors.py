@@ -6,10 +6,12 @@ An optimiser is then one pass over one array, whatever the layers; so is a copy,
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
+
+from workers.engine.backend import DType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +29,29 @@ class BatchRows(NamedTuple):
     per_product: int
 
 
+class Memory(NamedTuple):
+    """Where arrays are taken: the array module (NumPy, or one like it) and the dtype of a run."""
+
+    xp: Any
+    dtype: DType
+
+    def empty(self, shape: Shape) -> Array:
+        """Unset numbers."""
+        return cast("Array", self.xp.empty(shape, self.dtype))
+
+    def zeros(self, shape: Shape) -> Array:
+        """All 0."""
+        return cast("Array", self.xp.zeros(shape, self.dtype))
+
+    def ones(self, shape: Shape) -> Array:
+        """All 1."""
+        return cast("Array", self.xp.ones(shape, self.dtype))
+
+    def constant(self, value: float) -> Array:
+        """A number as an array (): half the cost of a Python float in a product with an array."""
+        return cast("Array", self.xp.full((), value, self.dtype))
+
+
 class Layout:
     """Where each named tensor lies in the flat vector, in the order of the names."""
 
@@ -41,12 +66,17 @@ class Layout:
         self.size = end
 
     def views(self, flat: Array) -> Views:
-        """Each tensor as a view of `flat` (size,): C-contiguous, and written through."""
-        if flat.shape != (self.size,) or not flat.flags.c_contiguous:
+        """Each tensor as a view of `flat` (..., size): contiguous but for the axes before.
+
+        It is written through. Axes before the last are those of stacked members.
+        """
+        if flat.shape[-1:] != (self.size,) or not flat.flags.c_contiguous:
             message = f"expected a contiguous vector of {self.size} numbers, got {flat.shape}"
             raise ValueError(message)
+        lead = flat.shape[:-1]
         return {
-            name: flat[self._places[name]].reshape(shape) for name, shape in self.shapes.items()
+            name: flat[..., self._places[name]].reshape((*lead, *shape))
+            for name, shape in self.shapes.items()
         }
 
     def first_non_finite(self, flat: Array) -> str | None:

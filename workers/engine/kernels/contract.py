@@ -3,16 +3,22 @@
 A kernel is made once for a shape and a dtype, owns its scratch memory, and from then on allocates
 nothing. All of them run under `numpy.errstate(all="ignore")`, set by the caller once per chunk:
 an overflow is found by the check of loss and parameters, not by a warning.
+
+Shapes are those of one network, (B, O) and (P,), or those of K stacked members, (K, B, O) and
+(K, P): whatever stands before the axes named here is carried along, and a member gets the bits
+that it would get alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from workers.engine.backend import DType
-from workers.engine.tensors import Array, Shape
+from workers.engine.tensors import Array, Memory, Shape
+
+Coefficients = tuple[Any, ...]
+"""The numbers of one optimiser step, each a float, or (K, 1) for stacked members."""
 
 
 class ActivationKernel(Protocol):
@@ -22,43 +28,106 @@ class ActivationKernel(Protocol):
         """Replace z (B, O) by f(z)."""
 
     def backward(self, a: Array, da: Array) -> None:
-        """Replace da = dL/da (B, O) by dL/dz, where a = f(z) is what `forward` left."""
+        """Replace da = dL/da (B, O) by dL/dz, where a = f(z) is what the last `forward` left."""
+
+
+class ActivationFactory(Protocol):
+    """Makes the kernel of one activation; without `learning` it is never asked to go backward."""
+
+    def __call__(self, memory: Memory, shape: Shape, learning: bool) -> ActivationKernel: ...
+
+
+class PreluFactory(Protocol):
+    """Makes a PReLU of slopes (O,), whose gradient (O,) is left in `d_slopes` when learning."""
+
+    def __call__(
+        self, memory: Memory, shape: Shape, slopes: Array, d_slopes: Array | None
+    ) -> ActivationKernel: ...
 
 
 class LossKernel(Protocol):
     """One loss on batches of one shape: value and gradient together."""
 
-    def __call__(self, scores: Array, targets: Any, gradient: Array) -> float:
-        """The mean loss; its gradient with respect to `scores` (B, K) is left in `gradient`.
+    def __call__(
+        self, scores: Array, targets: Any, weights: Array | None, gradient: Array, value: Array
+    ) -> None:
+        """Leave the (weighted) mean loss in `value` () and dL/dscores in `gradient` (B, K).
 
-        targets (B, K) numbers, or (B,) class labels of type intp. `scores` may be overwritten.
+        targets (B, K) numbers, or (B,) class labels of type intp. weights (B,) >= 0: the sum of
+        the weighted losses is divided by the sum of the weights. `scores` may be overwritten.
         """
 
 
-class RateUpdate(Protocol):
-    """A step of a method that needs nothing but its learning rate."""
+class LossFactory(Protocol):
+    """Makes the kernel of one loss, with the parameters of its specification."""
 
-    def __call__(self, rate: float) -> None:
-        """Move the bound parameters along the bound gradient."""
+    def __call__(self, spec: Any, memory: Memory, shape: Shape) -> LossKernel: ...
 
 
-class AdamUpdate(Protocol):
-    """A step of Adam on its bound arrays, with the bias corrections folded into two numbers."""
+class UpdateVectors(NamedTuple):
+    """What an optimiser moves: parameters (P,) along the gradient (P,), with its slots (P,).
 
-    def __call__(self, rate: float, epsilon: float) -> None:
-        """Take in the gradient, then `w -= rate m / (sqrt(v) + epsilon)`."""
+    The first `n_decayed` are the weights, on which alone a decay acts.
+    """
+
+    parameters: Array
+    gradient: Array
+    slots: Mapping[str, Array]
+    n_decayed: int
+
+
+class Update(Protocol):
+    """A step of one optimiser on the vectors it is bound to."""
+
+    def __call__(self, coefficients: Coefficients) -> None:
+        """Move the parameters; the numbers are those of `optimizers.coefficients` for the step."""
+
+
+class UpdateFactory(Protocol):
+    """Binds the update of one optimiser to its vectors."""
+
+    def __call__(self, spec: Any, memory: Memory, vectors: UpdateVectors) -> Update: ...
+
+
+class Chunk(Protocol):
+    """Many steps of training in one call that holds no lock; see `engine/chunked.py`."""
+
+    def __call__(self, *tables: Any) -> Any: ...
 
 
 @dataclass(frozen=True, eq=False)
 class Kernels:
     """One complete way to compute the hot loops; `name` is part of the numerics fingerprint.
 
-    The three updates are made on flat vectors (P,): parameters and gradient, then the slots.
+    `xp` is the array module: NumPy, or one with its functions for arrays on another device, from
+    and to which `to_host` and `to_device` copy. Losses are looked at every `steps_per_check`
+    steps: reading one waits for the device. `activations` has every pointwise activation, softmax
+    and exponential; `losses` and `updates` go by the `type` of their specifications, but for
+    L-BFGS, which is no pass over vectors. `chunk` is for what `chunked.covers`.
     """
 
     name: str
-    activations: Mapping[str, Callable[[Shape, DType], ActivationKernel]]
-    losses: Mapping[str, Callable[[Shape, DType], LossKernel]]
-    sgd: Callable[[Array, Array], RateUpdate]
-    momentum: Callable[[Array, Array, Array, float, bool], RateUpdate]
-    adam: Callable[[Array, Array, tuple[Array, Array], tuple[float, float]], AdamUpdate]
+    xp: Any
+    activations: Mapping[str, ActivationFactory]
+    prelu: PreluFactory
+    losses: Mapping[str, LossFactory]
+    updates: Mapping[str, UpdateFactory]
+    to_host: Callable[[Any], Any]
+    to_device: Callable[[Any], Any]
+    steps_per_check: int = 1
+    chunk: Chunk | None = None
+
+
+__all__ = [
+    "ActivationFactory",
+    "ActivationKernel",
+    "Chunk",
+    "Coefficients",
+    "Kernels",
+    "LossFactory",
+    "LossKernel",
+    "PreluFactory",
+    "Update",
+    "UpdateFactory",
+    "UpdateVectors",
+]

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.engine.backend import DType
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from workers.engine.backend import DType
 
 Array = NDArray[np.floating[Any]]
 Labels = NDArray[np.integer[Any]]

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from workers.engine.tensors import Array, Memory, Shape
+if TYPE_CHECKING:
+    from workers.engine.tensors import Array, Memory, Shape
 
 Coefficients = tuple[Any, ...]
 """The numbers of one optimiser step, each a float, or (K, 1) for stacked members."""
@@ -31,18 +32,12 @@ class ActivationKernel(Protocol):
         """Replace da = dL/da (B, O) by dL/dz, where a = f(z) is what the last `forward` left."""
 
 
-class ActivationFactory(Protocol):
-    """Makes the kernel of one activation; without `learning` it is never asked to go backward."""
-
-    def __call__(self, memory: Memory, shape: Shape, learning: bool) -> ActivationKernel: ...
+ActivationFactory = Callable[["Memory", "Shape", bool], ActivationKernel]
+"""Memory, shape (B, O), learning: without it the kernel is never asked to go backward."""
 
 
-class PreluFactory(Protocol):
-    """Makes a PReLU of slopes (O,), whose gradient (O,) is left in `d_slopes` when learning."""
-
-    def __call__(
-        self, memory: Memory, shape: Shape, slopes: Array, d_slopes: Array | None
-    ) -> ActivationKernel: ...
+PreluFactory = Callable[["Memory", "Shape", "Array", "Array | None"], ActivationKernel]
+"""Memory, shape (B, O), slopes (O,), and where their gradient (O,) is left when learning."""
 
 
 class LossKernel(Protocol):
@@ -58,10 +53,8 @@ class LossKernel(Protocol):
         """
 
 
-class LossFactory(Protocol):
-    """Makes the kernel of one loss, with the parameters of its specification."""
-
-    def __call__(self, spec: Any, memory: Memory, shape: Shape) -> LossKernel: ...
+LossFactory = Callable[[Any, "Memory", "Shape"], LossKernel]
+"""The specification of the loss, memory, shape (B, K)."""
 
 
 class UpdateVectors(NamedTuple):
@@ -83,16 +76,12 @@ class Update(Protocol):
         """Move the parameters; the numbers are those of `optimizers.coefficients` for the step."""
 
 
-class UpdateFactory(Protocol):
-    """Binds the update of one optimiser to its vectors."""
-
-    def __call__(self, spec: Any, memory: Memory, vectors: UpdateVectors) -> Update: ...
+UpdateFactory = Callable[[Any, "Memory", UpdateVectors], Update]
+"""The specification of the optimiser, memory, and the vectors to bind."""
 
 
-class Chunk(Protocol):
-    """Many steps of training in one call that holds no lock; see `engine/chunked.py`."""
-
-    def __call__(self, *tables: Any) -> Any: ...
+Chunk = Callable[..., Any]
+"""Many steps of training in one call that holds no lock; `engine/chunked.py` says which."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ that it would get alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -38,6 +38,28 @@ ActivationFactory = Callable[["Memory", "Shape", bool], ActivationKernel]
 
 PreluFactory = Callable[["Memory", "Shape", "Array", "Array | None"], ActivationKernel]
 """Memory, shape (B, O), slopes (O,), and where their gradient (O,) is left when learning."""
+
+
+class MaskKernel(Protocol):
+    """The masks of one dropout layer, as `engine/philox.py` defines them."""
+
+    def __call__(self, batch: int, mask: Array) -> None:
+        """Set mask (B, O) to 1 / (1 - rate) where an element is kept, else to 0."""
+
+
+MaskFactory = Callable[["Memory", "Shape", tuple[int, ...], int, float], MaskKernel]
+"""Memory, shape (B, O), a seed for each member, the dropout layer's number from 0, rate."""
+
+
+class DropoutKernel(Protocol):
+    """The random factors of one dropout layer (`engine/philox.py`)."""
+
+    def __call__(self, step: int, factors: Array) -> None:
+        """Leave 1 / (1 - rate) where a value is kept and 0 elsewhere in `factors` (B, O)."""
+
+
+DropoutFactory = Callable[["Memory", "Shape", float, int, Sequence[int]], DropoutKernel]
+"""Memory, shape (B, O), rate, the dropout layer's index, the seed of each member."""
 
 
 class LossKernel(Protocol):
@@ -92,17 +114,20 @@ class Kernels:
     and to which `to_host` and `to_device` copy. Losses are looked at every `steps_per_check`
     steps: reading one waits for the device. `activations` has every pointwise activation, softmax
     and exponential; `losses` and `updates` go by the `type` of their specifications, but for
-    L-BFGS, which is no pass over vectors. `chunk` is for what `chunked.covers`.
+    L-BFGS, which is no pass over vectors. Without a `mask` of their own they take that of
+    `engine/philox.py`. `chunk` is for what `chunked.covers`.
     """
 
     name: str
     xp: Any
     activations: Mapping[str, ActivationFactory]
     prelu: PreluFactory
+    dropout: DropoutFactory
     losses: Mapping[str, LossFactory]
     updates: Mapping[str, UpdateFactory]
     to_host: Callable[[Any], Any]
     to_device: Callable[[Any], Any]
+    mask: MaskFactory | None = None
     steps_per_check: int = 1
     chunk: Chunk | None = None
 
@@ -112,9 +137,13 @@ __all__ = [
     "ActivationKernel",
     "Chunk",
     "Coefficients",
+    "DropoutFactory",
+    "DropoutKernel",
     "Kernels",
     "LossFactory",
     "LossKernel",
+    "MaskFactory",
+    "MaskKernel",
     "PreluFactory",
     "Update",
     "UpdateFactory",

@@ -11,7 +11,7 @@ that it would get alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -49,17 +49,6 @@ class MaskKernel(Protocol):
 
 MaskFactory = Callable[["Memory", "Shape", tuple[int, ...], int, float], MaskKernel]
 """Memory, shape (B, O), a seed for each member, the dropout layer's number from 0, rate."""
-
-
-class DropoutKernel(Protocol):
-    """The random factors of one dropout layer (`engine/philox.py`)."""
-
-    def __call__(self, step: int, factors: Array) -> None:
-        """Leave 1 / (1 - rate) where a value is kept and 0 elsewhere in `factors` (B, O)."""
-
-
-DropoutFactory = Callable[["Memory", "Shape", float, int, Sequence[int]], DropoutKernel]
-"""Memory, shape (B, O), rate, the dropout layer's index, the seed of each member."""
 
 
 class LossKernel(Protocol):
@@ -122,7 +111,6 @@ class Kernels:
     xp: Any
     activations: Mapping[str, ActivationFactory]
     prelu: PreluFactory
-    dropout: DropoutFactory
     losses: Mapping[str, LossFactory]
     updates: Mapping[str, UpdateFactory]
     to_host: Callable[[Any], Any]
@@ -137,8 +125,6 @@ __all__ = [
     "ActivationKernel",
     "Chunk",
     "Coefficients",
-    "DropoutFactory",
-    "DropoutKernel",
     "Kernels",
     "LossFactory",
     "LossKernel",

@@ -1,103 +1,86 @@
 """Samples per second of training, ours beside the peers: medians of interleaved rounds.
 
-Every contender is a process of its own with one thread, does the same work (shape, batch, Adam,
-shuffling, float32), and is asked for one round after the other in turn, so that a disturbance of
-the machine meets all of them. Times are CPU time, taken inside the contender.
+Every contender is a process of its own on one core, does the same work (shape, batch, Adam,
+shuffling, float32, cross-entropy), and is asked for one round after the other in turn, so that a
+disturbance of the machine meets all of them. Times are CPU time, taken inside the contender.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import platform
-import statistics
-import subprocess
-import sys
-from dataclasses import dataclass
-from typing import IO, cast
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from benchmarks.engine_contenders import CONTENDERS, SHAPES
+from benchmarks.contenders.catalogue import CONTENDERS, SERVED
+from benchmarks.goals import ratios
+from benchmarks.machine import describe
+from benchmarks.rounds import Plan, compare
+from benchmarks.shapes import SHAPES
+from benchmarks.tables import table
 
-OURS = "slope"
+if TYPE_CHECKING:
+    from benchmarks.goals import Ratio
+    from benchmarks.rounds import Speed
 
-
-@dataclass(frozen=True)
-class Result:
-    """Samples per second of each round of one contender."""
-
-    name: str
-    rounds: list[float]
-
-    @property
-    def median(self) -> float:
-        """Of the rounds."""
-        return statistics.median(self.rounds)
-
-    @property
-    def spread(self) -> float:
-        """Half the distance between the extreme rounds, relative to the median."""
-        return (max(self.rounds) - min(self.rounds)) / 2.0 / self.median
-
-
-class Contender:
-    """A child process that trains for one round whenever it is asked."""
-
-    def __init__(self, name: str, shape: str) -> None:
-        self.name = name
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.engine_contenders", name, shape],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._questions = cast("IO[str]", self._process.stdin)
-        self._answers = cast("IO[str]", self._process.stdout)
-
-    def round(self) -> float:
-        """One round: samples per second of CPU time."""
-        self._questions.write("round\n")
-        self._questions.flush()
-        answer = json.loads(self._answers.readline())
-        return float(answer["samples"] / answer["cpu_s"])
-
-    def end(self) -> None:
-        """Close its input, which ends it."""
-        self._process.communicate()
-
-
-def compare(shape: str, rounds: int) -> list[Result]:
-    """Measure all contenders on one shape; the first round of each warms up and is not counted."""
-    contenders = [Contender(name, shape) for name in CONTENDERS]
-    try:
-        found: dict[str, list[float]] = {contender.name: [] for contender in contenders}
-        for index in range(rounds + 1):
-            for contender in contenders:
-                speed = contender.round()
-                if index > 0:
-                    found[contender.name].append(speed)
-    finally:
-        for contender in contenders:
-            contender.end()
-    return [Result(name, speeds) for name, speeds in found.items()]
+_FEWER_ROUNDS = {"large": 5}
 
 
 def main() -> None:
-    """Print one table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--shape", choices=sorted(SHAPES), action="append")
-    options = parser.parse_args()
-    print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}")
-    print(f"{'shape':<8}{'contender':<14}{'samples/s':>12}{'spread':>8}{'ours / it':>11}")
+    """Print what the machine is, and a table of speeds with one of ratios for each shape."""
+    options = _options()
+    print(describe(), end="\n\n")
+    found = {}
     for shape in options.shape or SHAPES:
-        results = compare(shape, options.rounds)
-        ours = next(result.median for result in results if result.name == OURS)
-        for result in results:
-            ratio = ours / result.median
-            print(
-                f"{shape:<8}{result.name:<14}{result.median:>12,.0f}"
-                f"{result.spread:>8.1%}{ratio:>10.2f}x"
-            )
+        rounds = min(options.rounds, _FEWER_ROUNDS.get(shape, options.rounds))
+        environ = dict(pair.split("=", 1) for pair in options.env)
+        plan = Plan(rounds, options.round_s, environ)
+        speeds, absent = compare(options.contender or list(CONTENDERS), shape, plan)
+        found[shape] = [asdict(speed) for speed in speeds]
+        print(_heading(shape), end="\n\n")
+        print(speed_table(speeds), end="\n\n")
+        print(ratio_table(ratios(shape, speeds)), end="\n\n")
+        for name, reason in absent.items():
+            print(f"{name} did not run: {reason}", end="\n\n")
+    if options.json:
+        options.json.write_text(json.dumps({"machine": describe(), "speeds": found}, indent=1))
+
+
+def speed_table(speeds: list[Speed]) -> str:
+    """One row per contender, with ours over it."""
+    served = next((speed.median for speed in speeds if speed.name == SERVED), None)
+    rows = []
+    for speed in speeds:
+        ratio = "-" if served is None else f"{served / speed.median:.2f}x"
+        rows.append((speed.name, f"{speed.median:,.0f}", f"{speed.spread:.0%}", ratio))
+    return table(("contender", "samples/s", "spread", f"{SERVED} / it"), rows)
+
+
+def ratio_table(found: list[Ratio]) -> str:
+    """One row per peer, with the goal."""
+    rows = []
+    for ratio in found:
+        goal = "-" if ratio.goal is None else f"{ratio.goal:g}x"
+        rows.append((ratio.peer, ratio.form, f"{ratio.value:.2f}x", goal, ratio.verdict))
+    return table(("beside", "in its form", "ours / it", "goal", ""), rows)
+
+
+def _heading(name: str) -> str:
+    shape = SHAPES[name]
+    widths = "-".join(map(str, shape.widths))
+    return f"### {name}: {widths}, batch {shape.batch_size}, {shape.rows:,} rows"
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--round-s", type=float, default=0.4, help="length of a round")
+    parser.add_argument("--shape", choices=list(SHAPES), action="append")
+    parser.add_argument("--contender", choices=list(CONTENDERS), action="append")
+    parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--json", type=Path, help="also write every round here")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,33 @@
+"""The ways to compute that the engine has, by name."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from workers.engine.kernels.contract import Kernels
+
+FORMS = ("plain", "compiled", "chunk")
+
+
+class UnknownKernelsError(ValueError):
+    """There is no such way to compute."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"unknown kernels {name!r}; there are {', '.join(FORMS)}")
+
+
+def kernels_named(name: str) -> Kernels:
+    """Plain NumPy, compiled operations one by one, or whole chunks of steps where it covers them.
+
+    Loaded when asked for, since the compiled ones load a compiler. Raises UnknownKernelsError.
+    """
+    if name not in FORMS:
+        raise UnknownKernelsError(name)
+    if name == "plain":
+        plain: Kernels = importlib.import_module("workers.engine.kernels.plain").PLAIN
+        return plain
+    compiled: Kernels = importlib.import_module("workers.engine.kernels.compiled").COMPILED
+    return compiled if name == "chunk" else replace(compiled, chunk=None)

@@ -1,0 +1,104 @@
+"""Our engine: as a worker of the service uses it, and in parts of that."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.contenders.kernel_forms import kernels_named
+from benchmarks.contenders.stopwatch import TimedEpochs, timed
+from workers.engine.network import Network
+from workers.engine.spec import DenseSpec, NetworkSpec, SoftmaxCrossEntropySpec, TrainingSpec
+from workers.engine.training import TrainingData, TrainingState, train
+from workers.modelling.codec import state_to_bytes
+from workers.runner import CHECKPOINT_S
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.shapes import Shape
+    from workers.engine.training import EpochReport, Progress
+
+SERVED_KERNELS = "chunk"
+VALIDATION_SHARE = 0.2
+
+
+def served(shape: Shape, X: Any, y: Any) -> TimedEpochs:
+    """With all that a worker does for a run without validation rows."""
+    return _served(shape, TrainingData(X, y))
+
+
+def served_with_validation(shape: Shape, X: Any, y: Any) -> TimedEpochs:
+    """The same with the service's default split: as many rows train, a fifth of all judge."""
+    n_validation = round(shape.rows * VALIDATION_SHARE / (1.0 - VALIDATION_SHARE))
+    data = TrainingData(X, y, X[:n_validation].copy(), y[:n_validation].copy())
+    return _served(shape, data)
+
+
+def bare(shape: Shape, X: Any, y: Any) -> TimedEpochs:
+    """The generator alone."""
+    return _bare(shape, TrainingData(X, y), SERVED_KERNELS)
+
+
+def op_by_op(shape: Shape, X: Any, y: Any) -> TimedEpochs:
+    """The generator alone, every operation a compiled one."""
+    return _bare(shape, TrainingData(X, y), "compiled")
+
+
+def plain(shape: Shape, X: Any, y: Any) -> TimedEpochs:
+    """The generator alone, every operation NumPy's."""
+    return _bare(shape, TrainingData(X, y), "plain")
+
+
+def _bare(shape: Shape, data: TrainingData, kernels: str) -> TimedEpochs:
+    start = _Start(shape, kernels)
+
+    def run(epochs: int) -> None:
+        _, steps = start(data, epochs)
+        for _ in steps:
+            pass
+
+    return timed(run)
+
+
+def _served(shape: Shape, data: TrainingData) -> TimedEpochs:
+    start = _Start(shape, SERVED_KERNELS)
+
+    def run(epochs: int) -> float:
+        before_s = time.process_time()
+        reports: list[EpochReport] = []
+        state, steps = start(data, epochs)
+        for progress in steps:
+            if progress.report is not None:
+                reports.append(progress.report)
+        trained_s = time.process_time()
+        state_to_bytes(state)
+        checkpoint_s = time.process_time() - trained_s
+        spent_s = trained_s - before_s
+        # One is due every CHECKPOINT_S seconds, so a round bears the share of its length.
+        return spent_s + checkpoint_s * spent_s / CHECKPOINT_S
+
+    return run
+
+
+class _Start:
+    """Begins one training after the other, each from fresh parameters."""
+
+    def __init__(self, shape: Shape, kernels: str) -> None:
+        self._kernels = kernels_named(kernels)
+        self._batch_size = shape.batch_size
+        hidden = tuple(DenseSpec(units=units, activation="relu") for units in shape.widths[1:-1])
+        self._network = Network(
+            NetworkSpec(layers=hidden),
+            n_inputs=shape.widths[0],
+            n_outputs=shape.widths[-1],
+            output_activation="softmax",
+        )
+
+    def __call__(self, data: TrainingData, epochs: int) -> tuple[TrainingState, Iterator[Progress]]:
+        spec = TrainingSpec(
+            epochs=epochs, batch_size=self._batch_size, loss=SoftmaxCrossEntropySpec()
+        )
+        state = TrainingState.initial(self._network, spec, seed=0)
+        steps = train(self._network, state, data, spec, seed=0, kernels=self._kernels)
+        return state, steps

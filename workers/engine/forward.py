@@ -14,7 +14,7 @@ import numpy as np
 
 from workers.engine import rng
 from workers.engine.kernels.plain import PLAIN
-from workers.engine.tensors import BatchRows
+from workers.engine.tensors import BatchRows, Memory
 
 if TYPE_CHECKING:
     from workers.engine.backend import DType
@@ -85,9 +85,11 @@ class _Portion:
         self, rows: BatchRows, network: Network, parameters: Array, kernels: Kernels
     ) -> None:
         self._layers = network.on_batch(rows, parameters, None, kernels)
-        shape, dtype = (rows.total, network.n_outputs), parameters.dtype
-        self._activation = kernels.activations[network.output_activation](shape, dtype)
-        self._padded = np.zeros((BLOCK.total, network.n_inputs), dtype)
+        memory = Memory(kernels.xp, parameters.dtype)
+        shape = (rows.total, network.n_outputs)
+        activation = kernels.activations[network.output_activation]
+        self._activation = activation(memory, shape, False)
+        self._padded = memory.zeros((BLOCK.total, network.n_inputs))
 
     def run(self, X: Array, scores: Array, answers: Array) -> None:
         """All the rows of a portion; results are left in `scores` and `answers`."""
@@ -119,6 +121,9 @@ def _same_bits(
     parameters = network.initial_parameters(trial, dtype)
     parameters += random.normal(0.0, 0.1, parameters.shape).astype(dtype)
     X = random.normal(size=(PORTION, network.n_inputs)).astype(dtype)
+    if network.embeddings is not None:
+        for table in network.embeddings.tables:
+            X[:, table.category.index] = random.integers(0, table.category.levels, PORTION)
     found = []
     for size in (rows, BLOCK):
         portion = _Portion(size, network, parameters, kernels)

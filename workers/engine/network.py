@@ -3,21 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from workers.engine import rng
-from workers.engine.layers import initializers
-from workers.engine.layers.dense import Dense, DenseOnBatch
-from workers.engine.tensors import Layout
+from workers.engine.layers.assembly import Assembly, LayerError
+from workers.engine.layers.dense import Dense
+from workers.engine.layers.embeddings import Category, EmbeddingError, embeddings_for
+from workers.engine.layers.layer import Part, Role, Workplace
+from workers.engine.layers.network_on_batch import NetworkOnBatch
+from workers.engine.layers.skip import Skip
+from workers.engine.spec import MAX_LAYERS, DenseSpec, OutputSpec
+from workers.engine.tensors import Layout, Memory
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
     import numpy.typing as npt
 
     from workers.engine.kernels.contract import Kernels
+    from workers.engine.layers.layer import Layer, Tensor
     from workers.engine.spec import Activation, NetworkSpec
     from workers.engine.tensors import Array, BatchRows
+
+__all__ = [
+    "Category",
+    "EmbeddingError",
+    "LayerError",
+    "LayerSummary",
+    "Network",
+    "NetworkOnBatch",
+    "Regularized",
+]
+
+_EMBEDDING_STREAMS = MAX_LAYERS + 1
+"""The streams of initial numbers below are those of the dense layers."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +51,29 @@ class LayerSummary:
     parameters: int
 
 
+class Regularized(NamedTuple):
+    """A weight tensor (I, O) that its layer penalises or bounds: the fields of `DenseSpec`."""
+
+    tensor: str
+    l1: float
+    l2: float
+    max_norm: float | None
+
+
 class Network:
-    """A stack of dense layers from n_inputs columns to n_outputs scores; a value, as a spec is.
+    """Layers from n_inputs columns to n_outputs scores; a value, as a spec is.
 
     The last layer is linear: its results are the logits, and `output_activation` belongs to the
-    loss in training and to the forward pass in prediction.
+    loss in training and to the forward pass in prediction. Columns named in `spec.embeddings`
+    hold codes, at the places that `categories` says; the layers see vectors instead, behind the
+    other inputs.
+
+    The flat vector (n_parameters,) holds the weights, on which alone penalties and decay act, then
+    the other tensors that are trained, then those that are not: n_decayed <= n_trainable <=
+    n_parameters. `layout` says where each tensor is, `trainable` the same for a gradient
+    (n_trainable,).
+
+    Raises LayerError and EmbeddingError where the specification does not fit together.
     """
 
     def __init__(
@@ -44,15 +83,32 @@ class Network:
         n_inputs: int,
         n_outputs: int,
         output_activation: Activation,
+        categories: Mapping[str, Category] | None = None,
     ) -> None:
         self.n_inputs = n_inputs
         self.n_outputs = n_outputs
         self.output_activation = output_activation
-        self.layers = _stack(spec, n_inputs, n_outputs, output_activation)
-        self.layout = Layout(
-            {name: shape for layer in self.layers for name, shape in layer.tensors().items()}
+        self.embeddings = embeddings_for(spec.embeddings, n_inputs, categories or {})
+        width = n_inputs if self.embeddings is None else self.embeddings.n_outputs
+        output = spec.output or OutputSpec()
+        assembly = Assembly(width)
+        assembly.add(spec.layers)
+        assembly.add_output(output, n_outputs, output_activation)
+        self.layers: tuple[Layer, ...] = tuple(assembly.layers)
+        self.skip = Skip(width, n_outputs) if spec.skip else None
+        self._set_layout()
+        self.regularized = tuple(_regularized(spec, output))
+
+    def _set_layout(self) -> None:
+        tensors = sorted(
+            (tensor for part in self.parts() for tensor in part.tensors()),
+            key=lambda tensor: tensor.role,
         )
+        self.layout = _layout(tensors)
+        self.trainable = _layout([t for t in tensors if t.role < Role.BUFFER])
         self.n_parameters = self.layout.size
+        self.n_trainable = self.trainable.size
+        self.n_decayed = _layout([t for t in tensors if t.role == Role.WEIGHT]).size
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Network) and self._key() == other._key()
@@ -60,96 +116,80 @@ class Network:
     def __hash__(self) -> int:
         return hash(self._key())
 
-    def _key(self) -> tuple[tuple[Dense, ...], Activation]:
-        return self.layers, self.output_activation
+    def _key(self) -> tuple[object, ...]:
+        return self.embeddings, self.layers, self.skip, self.output_activation
+
+    def parts(self) -> tuple[Part, ...]:
+        """Everything that may have tensors: embeddings, layers, output layer, skip."""
+        tables = () if self.embeddings is None else self.embeddings.tables
+        skip = () if self.skip is None else (self.skip,)
+        return (*tables, *self.layers, *skip)
 
     def summary(self) -> tuple[LayerSummary, ...]:
-        """The hidden layers and the output layer, first to last."""
+        """All parts, from the inputs to the outputs, with the sizes of all of their tensors."""
         return tuple(
             LayerSummary(
-                name=layer.name,
-                type="dense",
-                output_shape=(layer.n_outputs,),
-                parameters=Layout(layer.tensors()).size,
+                name=part.name,
+                type=part.type,
+                output_shape=(part.n_outputs,),
+                parameters=_layout(part.tensors()).size,
             )
-            for layer in self.layers
+            for part in self.parts()
         )
 
     def initial_parameters(self, seed: int, dtype: npt.DTypeLike) -> Array:
         """Fresh parameters (P,): each layer draws from its own stream of the seed."""
         flat = np.empty(self.n_parameters, dtype)
         tensors = self.layout.views(flat)
-        for index, layer in enumerate(self.layers):
-            layer.initialize(tensors, rng.generator(seed, rng.Purpose.INITIAL_PARAMETERS, index))
+        tables = () if self.embeddings is None else self.embeddings.tables
+        for index, table in enumerate(tables, start=_EMBEDDING_STREAMS):
+            table.initialize(tensors, _stream(seed, index))
+        n_dense = 0
+        for layer in self.layers:
+            layer.initialize(tensors, _stream(seed, n_dense))
+            n_dense += isinstance(layer, Dense)
+        if self.skip is not None:
+            self.skip.initialize(tensors)
         return flat
 
     def on_batch(
-        self, rows: BatchRows, parameters: Array, gradient: Array | None, kernels: Kernels
+        self,
+        rows: BatchRows,
+        parameters: Array,
+        gradient: Array | None,
+        kernels: Kernels,
+        seeds: tuple[int, ...] = (0,),
     ) -> NetworkOnBatch:
         """The network at work on batches of one size, with the numbers of `parameters` (P,).
 
-        Both vectors stay in use: the forward pass reads what `parameters` holds at that time, and
-        the backward pass writes all of `gradient` (None where nothing is to be learned).
+        Both vectors stay in use: the forward pass reads what `parameters` holds at that time (and
+        moves running statistics along when learning), and the backward pass writes all of
+        `gradient` (n_trainable,), None where nothing is learned. For K stacked members both have
+        the axis (K,) in front, and `seeds`, of which dropout is a function, one for each.
         """
-        tensors = self.layout.views(parameters)
-        gradients = None if gradient is None else self.layout.views(gradient)
-        return NetworkOnBatch(
-            [DenseOnBatch(layer, rows, tensors, gradients, kernels) for layer in self.layers]
+        place = Workplace(
+            rows=rows,
+            tensors=self.layout.views(parameters),
+            gradients=None if gradient is None else self.trainable.views(gradient),
+            kernels=kernels,
+            memory=Memory(kernels.xp, parameters.dtype),
+            members=parameters.shape[:-1],
+            seeds=seeds,
         )
+        return NetworkOnBatch(self.embeddings, self.layers, self.skip, place)
 
 
-class NetworkOnBatch:
-    """Forward and backward pass through the layers, on memory taken once."""
-
-    def __init__(self, layers: list[DenseOnBatch]) -> None:
-        self._layers = layers
-        self._inputs: list[Array] = []
-
-    def forward(self, X: Array) -> Array:
-        """X (B, I) to logits (B, K), valid until the next call."""
-        inputs = self._inputs
-        inputs.clear()
-        for layer in self._layers:
-            inputs.append(X)
-            X = layer.forward(X)
-        return X
-
-    @property
-    def d_logits(self) -> Array:
-        """Where the loss leaves its gradient (B, K) before `backward`."""
-        return self._layers[-1].da
-
-    def backward(self) -> None:
-        """Pass the error back through the batch of the last `forward`: fills the gradient."""
-        layers, inputs = self._layers, self._inputs
-        for index in range(len(layers) - 1, 0, -1):
-            layers[index].backward(inputs[index], layers[index - 1].da)
-        layers[0].backward(inputs[0], None)
+def _stream(seed: int, index: int) -> np.random.Generator:
+    return rng.generator(seed, rng.Purpose.INITIAL_PARAMETERS, index)
 
 
-def _stack(
-    spec: NetworkSpec, n_inputs: int, n_outputs: int, output_activation: Activation
-) -> tuple[Dense, ...]:
-    layers = []
-    width = n_inputs
-    for index, hidden in enumerate(spec.layers):
-        layers.append(
-            Dense(
-                name=f"layers.{index}",
-                n_inputs=width,
-                n_outputs=hidden.units,
-                activation=hidden.activation,
-                initializer=hidden.initializer or initializers.default_for(hidden.activation),
-                has_bias=hidden.bias,
-            )
-        )
-        width = hidden.units
-    output = Dense(
-        name=f"layers.{len(layers)}",
-        n_inputs=width,
-        n_outputs=n_outputs,
-        activation="identity",
-        initializer=initializers.default_for(output_activation),
-        has_bias=True,
-    )
-    return (*layers, output)
+def _layout(tensors: Iterable[Tensor]) -> Layout:
+    return Layout({tensor.name: tensor.shape for tensor in tensors})
+
+
+def _regularized(spec: NetworkSpec, output: OutputSpec) -> Iterator[Regularized]:
+    dense = [layer for layer in spec.layers if isinstance(layer, DenseSpec)]
+    parts: list[DenseSpec | OutputSpec] = [*dense, output]
+    for index, layer in enumerate(parts):
+        if layer.l1 or layer.l2 or layer.max_norm is not None:
+            yield Regularized(f"layers.{index}.weight", layer.l1, layer.l2, layer.max_norm)

@@ -51,6 +51,16 @@ class Memory(NamedTuple):
         """A number as an array (): half the cost of a Python float in a product with an array."""
         return cast("Array", self.xp.full((), value, self.dtype))
 
+    def take_rows(self, source: Array, rows: Labels, out: Array) -> None:
+        """Write the rows (N,) of `source` (M, ...) to `out` (N, ...), contiguous.
+
+        NumPy checks indices by way of a copy of `out` unless told to clip; others do not.
+        """
+        if self.xp is np:
+            np.take(source, rows, axis=0, out=out, mode="clip")
+        else:
+            self.xp.take(source, rows, axis=0, out=out)
+
 
 class Layout:
     """Where each named tensor lies in the flat vector, in the order of the names."""

@@ -1,0 +1,68 @@
+"""Inverted dropout: values vanish at random in training, and none in prediction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from workers.engine import philox
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from workers.engine.layers.layer import Tensor, Workplace
+    from workers.engine.tensors import Array, Views
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """What a dropout layer is; `index` counts the dropout layers and is part of its stream."""
+
+    type: ClassVar[str] = "dropout"
+    name: str
+    n_inputs: int
+    rate: float
+    index: int
+
+    @property
+    def n_outputs(self) -> int:
+        """As many as inputs."""
+        return self.n_inputs
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Return nothing: no numbers."""
+        return ()
+
+    def initialize(self, tensors: Views, rng: np.random.Generator) -> None:
+        """Nothing to write."""
+
+    def on_batch(self, place: Workplace) -> DropoutOnBatch:
+        """The layer at work."""
+        return DropoutOnBatch(self, place)
+
+
+class DropoutOnBatch:
+    """A dropout layer at work (Srivastava et al. 2014)."""
+
+    def __init__(self, layer: Dropout, place: Workplace) -> None:
+        self._multiply = place.memory.xp.multiply
+        self._learning = place.learning
+        if place.learning:
+            self._a = place.array(layer.n_outputs)
+            self._mask = place.array(layer.n_outputs)
+            self.da = place.array(layer.n_outputs)
+            make = place.kernels.mask or philox.Mask
+            self._draw = make(place.memory, self._mask.shape, place.seeds, layer.index, layer.rate)
+
+    def forward(self, X: Array, batch: int) -> Array:
+        """A = M X with M from {0, 1 / (1 - rate)}; A = X where nothing is learned."""
+        if not self._learning:
+            return X
+        self._draw(batch, self._mask)
+        self._multiply(X, self._mask, out=self._a)
+        return self._a
+
+    def backward(self, X: Array, dX: Array | None) -> None:  # noqa: ARG002 - linear in X
+        """DX = M dA."""
+        if dX is not None:
+            self._multiply(self.da, self._mask, out=dX)

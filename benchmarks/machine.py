@@ -9,7 +9,7 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.process import OUR_PYTHON, PEER_PYTHON, clean_environment
+from benchmarks.process import OUR_PYTHON, PEER_PYTHON, ROOT, clean_environment
 
 _OURS = ("numpy", "scipy", "numba")
 _PEERS = ("scikit-learn", "torch", "jax")
@@ -57,6 +57,7 @@ def _ask(python: Path, program: str, *arguments: str) -> str:
         check=True,
         capture_output=True,
         text=True,
+        cwd=ROOT,
         env=clean_environment(),
     )
     return found.stdout.strip()

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, Self, cast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-OUR_PYTHON = Path(".venv/bin/python")
-PEER_PYTHON = Path(".venv-bench/bin/python")
+ROOT = Path(__file__).parents[1]
+OUR_PYTHON = Path(sys.executable)
+PEER_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 
 ONE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -46,6 +49,7 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
+            cwd=ROOT,
             env=clean_environment(extra),
         )
         self._questions = cast("IO[str]", self._child.stdin)
@@ -53,23 +57,32 @@ class Process:
 
     def ask(self, question: str = "") -> str:
         """Send a line and wait for the answer. Raises ProcessError."""
-        self._questions.write(f"{question}\n")
-        self._questions.flush()
+        # A child that has died is found out by its missing answer.
+        with suppress(BrokenPipeError):
+            self._questions.write(f"{question}\n")
+            self._questions.flush()
         return self.answer()
 
     def answer(self) -> str:
         """Wait for a line that it says by itself. Raises ProcessError."""
         line = self._answers.readline()
         if not line:
-            self.end()
             raise ProcessError(self._last_error())
         return line.strip()
 
-    def end(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Close its input, which ends it."""
-        self._child.communicate()
+        with suppress(BrokenPipeError):
+            self._questions.close()
+        self._child.wait()
+        self._answers.close()
+        self._errors.close()
 
     def _last_error(self) -> str:
+        status = self._child.wait()
         self._errors.seek(0)
         lines = self._errors.read().strip().splitlines()
-        return lines[-1] if lines else f"ended with status {self._child.returncode}"
+        return lines[-1] if lines else f"ended with status {status}"

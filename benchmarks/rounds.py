@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -45,22 +46,19 @@ def compare(names: Sequence[str], shape: str, plan: Plan) -> tuple[list[Speed], 
     """The speeds on one shape, and why the others, by name, did not run."""
     running: dict[str, Process] = {}
     absent: dict[str, str] = {}
-    found: dict[str, list[float]] = {}
-    try:
+    with ExitStack() as children:
         for name in names:
-            child = _start(name, shape, plan)
+            child = children.enter_context(_start(name, shape, plan))
             try:
                 child.answer()
             except ProcessError as error:
                 absent[name] = str(error)
             else:
-                running[name], found[name] = child, []
+                running[name] = child
+        found: dict[str, list[float]] = {name: [] for name in running}
         for _ in range(plan.rounds):
             for name, child in running.items():
                 found[name].append(float(child.ask()))
-    finally:
-        for child in running.values():
-            child.end()
     return [Speed(name, tuple(rounds)) for name, rounds in found.items()], absent
 
 

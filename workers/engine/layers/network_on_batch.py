@@ -77,6 +77,16 @@ class NetworkOnBatch:
         """Where the loss leaves its gradient (B, O) before `backward`."""
         return self._layers[-1].da
 
+    @property
+    def layers(self) -> tuple[LayerOnBatch, ...]:
+        """The layers at work, first to last."""
+        return tuple(self._layers)
+
+    @property
+    def inputs(self) -> tuple[Array, ...]:
+        """What went into each layer in the last `forward`; first what the embeddings made of X."""
+        return tuple(self._inputs)
+
     def results(self) -> list[tuple[str, Array]]:
         """What came out of each layer in the last `forward`, first to last, by its name."""
         if self._logits is None:

@@ -3,53 +3,45 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from service.usecases.claims import NewCheckpoint, NewEvent
+from service.clock import Clock
+from service.usecases.claims import Claim, NewCheckpoint, NewEvent
+from service.usecases.leases import Leases
 from service.usecases.plans import plan_of
 from workers.endings import outcome_of
 from workers.engine.fingerprint import numerics_fingerprint
 from workers.engine.training import TrainingState, train
+from workers.heartbeat import Heartbeat
 from workers.modelling.codec import CodecError, state_from_bytes, weights_to_bytes
 from workers.modelling.estimator import prepare
-from workers.modelling.evaluation import epoch_metrics
+from workers.modelling.matrices import Matrices
 from workers.pace import Pace
 from workers.recorder import Recorder, checkpoint_of
 from workers.tabular.parquet import read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from service.clock import Clock
-    from service.usecases.claims import Claim
-    from service.usecases.leases import Leases
     from workers.endings import Interruption
+    from workers.engine.spec import TrainingSpec
     from workers.engine.training import EpochReport
-    from workers.heartbeat import Heartbeat
     from workers.modelling.estimator import Prepared
 
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, kw_only=True)
 class Attempt:
     """Holds a claimed run's training; `run` takes it to an end and writes that down."""
 
-    def __init__(
-        self,
-        leases: Leases,
-        claim: Claim,
-        heartbeat: Heartbeat,
-        *,
-        is_draining: Callable[[], bool],
-        checkpoint_s: float,
-        clock: Clock,
-    ) -> None:
-        self._leases = leases
-        self._claim = claim
-        self._heartbeat = heartbeat
-        self._is_draining = is_draining
-        self._checkpoint_s = checkpoint_s
-        self._clock = clock
+    leases: Leases
+    claim: Claim
+    heartbeat: Heartbeat
+    is_draining: Callable[[], bool]
+    checkpoint_s: float
+    clock: Clock
+    matrices: Matrices
 
     def run(self) -> None:
         """Train, then finish the run or give it back.
@@ -59,26 +51,31 @@ class Attempt:
             TableError: the data cannot be trained on.
             MemoryError: the data or the network needs more than a run may take.
         """
-        claim, training = self._claim, self._claim.spec.training
-        data = self._heartbeat.insist(lambda: self._leases.dataset(claim))
-        prepared = prepare(read_table(data), plan_of(claim.spec))
+        claim, training = self.claim, self.claim.spec.training
+        prepared = self._prepare()
         state, events = self._starting_point(prepared)
-        pace = Pace(claim, state, len(prepared.data.X), self._clock)
+        pace = Pace(claim, state, len(prepared.data.X), self.clock)
         recorder = Recorder(
-            self._leases,
+            self.leases,
             claim,
-            self._heartbeat,
+            self.heartbeat,
             pace,
-            checkpoint_s=self._checkpoint_s,
-            clock=self._clock,
+            checkpoint_s=self.checkpoint_s,
+            clock=self.clock,
         )
         initial = None if claim.has_initial_weights else _initial_weights(prepared, state)
         recorder.begin(state, initial, events, numerics_fingerprint(training.precision))
         interruption = self._train(prepared, state, pace, recorder)
         self._end(prepared, state, recorder, interruption)
 
+    def _prepare(self) -> Prepared:
+        """The arrays alone: neither the stored bytes nor the table stay in memory."""
+        claim = self.claim
+        data = self.heartbeat.insist(lambda: self.leases.dataset(claim))
+        return prepare(read_table(data), plan_of(claim.spec), self.matrices)
+
     def _starting_point(self, prepared: Prepared) -> tuple[TrainingState, tuple[NewEvent, ...]]:
-        claim, spec = self._claim, self._claim.spec
+        claim, spec = self.claim, self.claim.spec
         initial = TrainingState.initial(prepared.network, spec.training, spec.seed)
         if claim.checkpoint is None:
             return initial, _warnings(prepared) if claim.attempt == 1 else ()
@@ -93,10 +90,10 @@ class Attempt:
     def _train(
         self, prepared: Prepared, state: TrainingState, pace: Pace, recorder: Recorder
     ) -> Interruption | None:
-        spec = self._claim.spec
+        spec = self.claim.spec
         for progress in train(prepared.network, state, prepared.data, spec.training, spec.seed):
             if progress.report is not None:
-                recorder.note(progress.epoch, values_of(prepared, progress.report))
+                recorder.note(progress.epoch, values_of(progress.report, spec.training))
             interruption = self._interruption(state, pace)
             if interruption is not None:
                 return interruption
@@ -104,14 +101,14 @@ class Attempt:
         return None
 
     def _interruption(self, state: TrainingState, pace: Pace) -> Interruption | None:
-        orders = self._heartbeat.orders()
+        orders = self.heartbeat.orders()
         if state.stop_reason is not None:
             return None
         if orders is not None and orders.requested == "cancel":
             return "cancel"
         if orders is not None and orders.overdue:
             return "deadline"
-        if self._is_draining() or (orders is not None and orders.drain):
+        if self.is_draining() or (orders is not None and orders.drain):
             return "drain"
         # A model needs one whole epoch, however small the budget.
         return "budget" if state.epoch > 0 and pace.is_budget_spent(state) else None
@@ -123,23 +120,25 @@ class Attempt:
         recorder: Recorder,
         interruption: Interruption | None,
     ) -> None:
-        claim = self._claim
+        claim = self.claim
         if interruption == "drain":
             last = recorder.part(state, checkpoint=checkpoint_of(state))
-            self._heartbeat.insist(lambda: self._leases.release(claim.run_id, claim.fence, last))
+            self.heartbeat.insist(lambda: self.leases.release(claim.run_id, claim.fence, last))
             _log.info("%s: given back after epoch %d", claim.run_id, state.epoch)
             return
         outcome = outcome_of(claim.spec, prepared, state, recorder, interruption)
-        self._heartbeat.insist(lambda: self._leases.finish(claim.run_id, claim.fence, outcome))
+        self.heartbeat.insist(lambda: self.leases.finish(claim.run_id, claim.fence, outcome))
         _log.info("%s: %s (%s)", claim.run_id, outcome.status, outcome.stop_reason)
 
 
-def values_of(prepared: Prepared, report: EpochReport) -> dict[str, float]:
+def values_of(report: EpochReport, spec: TrainingSpec) -> dict[str, float]:
     """Return an epoch's metrics by name."""
-    losses = {"train_loss": report.train_loss}
+    values = {"train_loss": report.train_loss}
     if report.val_loss is not None:
-        losses["val_loss"] = report.val_loss
-    return losses | epoch_metrics(prepared, report)
+        values["val_loss"] = report.val_loss
+    if spec.schedule is not None and spec.schedule.type != "constant":
+        values["learning_rate"] = report.learning_rate
+    return values | dict(report.metrics)
 
 
 def _initial_weights(prepared: Prepared, state: TrainingState) -> NewCheckpoint:

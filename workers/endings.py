@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Literal
 
 from service.usecases.claims import ModelParts, NewCheckpoint, NewEvent, Outcome
 from workers.modelling.codec import model_to_bytes, weights_to_bytes
+from workers.modelling.divergence_advice import suggest
 from workers.modelling.evaluation import report
 from workers.recorder import checkpoint_of
 
@@ -58,9 +60,7 @@ def _succeeded(
     recorder: Recorder,
     interruption: Interruption | None,
 ) -> Outcome:
-    # In the middle of an epoch, what a budget leaves are the parameters of the last whole one.
-    whole = replace(state, parameters=state.epoch_parameters)
-    parameters = whole.final_parameters(spec.training)
+    parameters = state.final_parameters(spec.training)
     stopping = spec.training.early_stopping
     is_best = stopping is not None and stopping.restore_best
     weights = weights_to_bytes(prepared.network, parameters)
@@ -79,25 +79,29 @@ def _succeeded(
         model=_model_parts(fitted, figures),
         weights_sha256=hashlib.sha256(weights).hexdigest(),
         report=figures,
-        last=recorder.part(whole, checkpoint=final),
+        last=recorder.part(state, checkpoint=final),
     )
 
 
 def _diverged(
     at: Divergence, prepared: Prepared, state: TrainingState, recorder: Recorder
 ) -> Outcome:
+    suggestion = suggest(prepared, at)
+    norm = at.norm if math.isfinite(at.norm) else None
     message = (
-        f"Training diverged in epoch {at.epoch}, step {at.step}: {at.tensor} is not finite. "
-        "A smaller learning rate often helps."
+        f"Training diverged in epoch {at.epoch}, step {at.step}: {at.tensor} is not finite"
+        f"{'' if norm is None else f', the norm of what is finite in it is {norm:.3g}'}. "
+        f"{suggestion.detail}"
     )
+    place = {"epoch": at.epoch, "step": at.step, "tensor": at.tensor, "norm": norm}
     event = NewEvent(
         "divergence.detected",
         message,
         level="error",
-        data={"epoch": at.epoch, "step": at.step, "tensor": at.tensor},
+        data={**place, "suggestion": asdict(suggestion)},
     )
     # The engine has gone back to the last epoch that was finite.
-    weights = weights_to_bytes(prepared.network, state.parameters)
+    weights = weights_to_bytes(prepared.network, state.arrays()["epoch_parameters"])
     final = NewCheckpoint(kind="final", epoch=state.epoch, step=state.step, weights=weights)
     return Outcome(
         status="failed",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
+
+from workers.modelling.training_choice import steps_per_epoch
 
 if TYPE_CHECKING:
     from service.clock import Clock
@@ -19,7 +20,7 @@ class Pace:
         self._budget = spec.budget
         self._epochs = min(spec.training.epochs, spec.budget.epochs or spec.training.epochs)
         self._n_rows = n_rows
-        self._steps_per_epoch = math.ceil(n_rows / spec.training.batch_size)
+        self._steps_per_epoch = steps_per_epoch(spec.training, n_rows)
         self._earlier_s = claim.trained_seconds
         self._clock = clock
         self._started_s = clock.monotonic_s()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from service.clock import Clock
@@ -14,6 +14,7 @@ from service.usecases.claims import Outcome
 from service.usecases.leases import Leases
 from workers.attempt import Attempt
 from workers.heartbeat import Heartbeat
+from workers.modelling.matrices import Matrices
 from workers.tabular.errors import TableError
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Runner:
     """Whether this worker is about to end, so that its runs go back to the queue."""
     ring_next: Callable[[], object]
     """Rings for the next runs in turn: a slot is about to fall free."""
+    matrices: Matrices = field(default_factory=Matrices)
+    """Where the data of a run lies."""
 
     def run(self, run_id: str) -> None:
         """Train a run if it is there to be taken; every end of it is in the ledger."""
@@ -65,13 +68,14 @@ class Runner:
 
     def _attempt(self, claim: Claim, heartbeat: Heartbeat) -> None:
         attempt = Attempt(
-            self.leases,
-            claim,
-            heartbeat,
+            leases=self.leases,
+            claim=claim,
+            heartbeat=heartbeat,
             is_draining=self.is_draining,
             # As much work may be lost as time passes until somebody notices.
             checkpoint_s=min(CHECKPOINT_S, self.lease_s),
             clock=self.clock,
+            matrices=self.matrices,
         )
         try:
             attempt.run()

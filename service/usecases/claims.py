@@ -121,7 +121,7 @@ class ModelParts:
     """A model as the codec wrote it, and what the service shows of it."""
 
     data: bytes
-    target: str
+    target: str | tuple[str, ...]
     task: str
     features: tuple[tuple[str, str], ...]
     """Name and column type of each, in the order of `inputs`."""

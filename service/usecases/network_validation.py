@@ -10,10 +10,9 @@ from service.schemas.wire import ProblemItem
 from workers.engine import cost
 from workers.engine.layers.initializers import default_for
 from workers.engine.spec import NetworkSpec
-from workers.modelling.feature_choice import input_width
 from workers.modelling.plan import ModelWish, PlanError, PlanLimits
+from workers.modelling.planned_inputs import planned_network, planned_training_rows
 from workers.modelling.recipes import resolve
-from workers.tabular.splits import part_sizes
 
 if TYPE_CHECKING:
     from service.schemas.networks import NetworkValidate
@@ -30,7 +29,9 @@ def validate(
         warning = "Without a dataset and a target the number of inputs and outputs is open."
         return _without_table(wish, warnings=[warning], errors=[])
     model_wish = ModelWish(
-        target=wish.target, network=wish.network.spec(), training=wish.training.wishes()
+        target=wish.target if isinstance(wish.target, str) else tuple(wish.target),
+        network=wish.network.spec(),
+        training=wish.training.wishes(),
     )
     try:
         plan = resolve(model_wish, profile, plan_limits(limits))
@@ -53,10 +54,8 @@ def plan_limits(limits: Limits) -> PlanLimits:
 
 
 def _on_table(plan: ModelPlan, profile: TableProfile) -> NetworkValidation:
-    columns = {column.name: column for column in profile.columns}
-    network = plan.build_network(input_width(tuple(columns[name] for name in plan.features)))
-    n_targets = profile.rows - columns[plan.target].missing
-    n_train, _, _ = part_sizes(n_targets, plan.split.validation, plan.split.test)
+    network = planned_network(plan, profile)
+    n_train = planned_training_rows(plan, profile)
     estimate = cost.estimate(network, plan.training, n_train)
     return NetworkValidation(
         resolved=ResolvedNetwork(network=plan.network, training=plan.training),

@@ -30,7 +30,7 @@ def plan_run(
         InvalidRequestError: with everything that is wrong, by pointers into the request.
     """
     model_wish = ModelWish(
-        target=wish.target,
+        target=wish.target if isinstance(wish.target, str) else tuple(wish.target),
         features=None if wish.features == "auto" else tuple(wish.features),
         task=None if wish.task == "auto" else wish.task,
         network=named or _network(wish),
@@ -55,7 +55,7 @@ def spec_of(wish: RunCreate, plan: ModelPlan) -> RunSpec:
     """Return the specification that a run keeps: its wish with nothing left to decide."""
     return RunSpec(
         dataset_id=wish.dataset_id,
-        target=plan.target,
+        target=plan.target if isinstance(plan.target, str) else list(plan.target),
         features=list(plan.features),
         task=plan.task,
         classes=plan.classes,
@@ -75,7 +75,7 @@ def spec_of(wish: RunCreate, plan: ModelPlan) -> RunSpec:
 def plan_of(spec: RunSpec) -> ModelPlan:
     """Return the plan that a run's specification was made from, without its warnings."""
     return ModelPlan(
-        target=spec.target,
+        target=spec.target if isinstance(spec.target, str) else tuple(spec.target),
         features=tuple(spec.features),
         task=spec.task,
         classes=spec.classes,

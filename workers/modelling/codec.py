@@ -15,10 +15,21 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from workers.engine.spec import DenseSpec, NetworkSpec, OutputSpec
+from workers.engine.spec import (
+    ActivationSpec,
+    BatchNormSpec,
+    DenseSpec,
+    DropoutSpec,
+    EmbeddingSpec,
+    Layer,
+    LayerNormSpec,
+    NetworkSpec,
+    OutputSpec,
+    ResidualSpec,
+)
 from workers.engine.training import TrainingState
 from workers.modelling.fitted import FittedModel
-from workers.modelling.plan import build_network
+from workers.modelling.plan import build_network, categories_of, n_outputs
 from workers.modelling.targets import ClassTarget, target_from_plain, target_to_plain
 from workers.tabular.preprocessing import Preprocessing
 
@@ -30,8 +41,12 @@ if TYPE_CHECKING:
     from workers.engine.network import Network
     from workers.engine.tensors import Array
 
-FORMAT = 1
-"""The number of the layout below; another one is refused."""
+FORMAT = 2
+"""The number of the layout below, with which everything is written."""
+
+READABLE = {"model": (1, 2), "state": (2,)}
+"""The formats that are read, by kind. Format 1 had dense layers and one target alone; a state of
+it lacks what training keeps by now, and the training starts over."""
 
 _KEY = "slope"
 
@@ -76,10 +91,8 @@ def state_to_bytes(state: TrainingState) -> bytes:
 def state_from_bytes(data: bytes) -> TrainingState:
     """The state that `state_to_bytes` wrote. CodecError."""
     arrays, scalars = _unpack(data, "state")
-    kinds = {(array.shape, array.dtype) for array in arrays.values()}
-    if len(kinds) != 1:
-        raise CodecError("the vectors of a state must all be alike")
     try:
+        _check_alike(arrays)
         return TrainingState.from_parts(arrays, scalars)
     except _WRONG_CONTENT as error:
         raise CodecError(f"not a training state: {error!r}") from error
@@ -88,14 +101,39 @@ def state_from_bytes(data: bytes) -> TrainingState:
 _WRONG_CONTENT = (AttributeError, KeyError, TypeError, ValueError)
 
 
+_LAYERS: tuple[type[Layer], ...] = (
+    DenseSpec,
+    ActivationSpec,
+    DropoutSpec,
+    BatchNormSpec,
+    LayerNormSpec,
+    ResidualSpec,
+)
+_LAYER_OF = {layer.type: layer for layer in _LAYERS}
+
+
+def _check_alike(arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Raise ValueError unless all vectors of parameters have one shape and type."""
+    vectors = [array for name, array in arrays.items() if not name.startswith("slots.")]
+    if len({(vector.shape, vector.dtype) for vector in vectors}) != 1:
+        raise ValueError("vectors of parameters differ")
+
+
 def _model(tensors: dict[str, NDArray[Any]], content: Mapping[str, Any]) -> FittedModel:
     preprocessing = Preprocessing.from_plain(content["preprocessing"])
     target = target_from_plain(content["target"])
     classes = len(target.labels) if isinstance(target, ClassTarget) else None
+    targets = 1 if isinstance(target, ClassTarget) else len(target.centers)
     spec = _network_spec(content["network"])
-    network = build_network(spec, n_inputs=len(preprocessing.outputs), classes=classes)
+    network = build_network(
+        spec,
+        n_inputs=len(preprocessing.outputs),
+        n_outputs=n_outputs(spec, targets, classes),
+        categories=categories_of(preprocessing),
+    )
+    name = content["target_name"]
     return FittedModel(
-        target_name=content["target_name"],
+        target_name=name if isinstance(name, str) else tuple(name),
         task=content["task"],
         network_spec=spec,
         network=network,
@@ -119,8 +157,15 @@ def _flat(network: Network, tensors: dict[str, NDArray[Any]]) -> Array:
 
 
 def _network_spec(plain: Mapping[str, Any]) -> NetworkSpec:
-    layers = tuple(DenseSpec(**layer) for layer in plain["layers"])
-    return NetworkSpec(layers=layers, output=OutputSpec(**plain["output"]))
+    """The specification that `asdict` took apart; a field that it lacks has its default."""
+    parts = {
+        "layers": tuple(_LAYER_OF[layer["type"]](**layer) for layer in plain["layers"]),
+        "output": OutputSpec(**plain["output"]),
+        "embeddings": tuple(
+            EmbeddingSpec(**embedding) for embedding in plain.get("embeddings", ())
+        ),
+    }
+    return NetworkSpec(**{**plain, **parts})
 
 
 def _metadata(kind: str, content: Mapping[str, Any]) -> dict[str, str]:
@@ -143,6 +188,6 @@ def _unpack(data: bytes, kind: str) -> tuple[dict[str, NDArray[Any]], Mapping[st
         content = plain["content"]
     except (safetensors.SafetensorError, *_WRONG_CONTENT) as error:
         raise CodecError(f"not readable: {error!r}") from error
-    if written != (FORMAT, kind):
+    if written[1] != kind or written[0] not in READABLE[kind]:
         raise CodecError(f"{written[1]} of format {written[0]}, expected {kind} of format {FORMAT}")
     return {name: tensor.copy() for name, tensor in tensors.items()}, content

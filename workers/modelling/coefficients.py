@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workers.engine.spec import DropoutSpec
 from workers.modelling.targets import NumberTarget
 from workers.tabular.encoders import NumericEncoder
 
@@ -16,54 +17,81 @@ if TYPE_CHECKING:
     from workers.modelling.estimator import FittedModel
     from workers.tabular.preprocessing import Preprocessing
 
+    Numbers = NDArray[np.float64]
+
 
 def coefficients(fitted: FittedModel) -> dict[str, Any]:
     """`coefficients` by input name with `intercept`, or nothing for a network of another form.
 
-    A regression with identity output: value = intercept + sum of coefficient times input, where a
-    number enters as it stands in the data and a level or an indicator as 0 or 1. Two classes: the
-    log-odds of the second, `coefficients_of`. More classes: the score before softmax of each,
-    by label.
+    A regression: value = intercept + sum of coefficient times input, where a number enters as it
+    stands in the data and a level or an indicator as 0 or 1; of several targets by target; with an
+    exponential output the sum is the logarithm of the value, as `coefficients_of` says. Two
+    classes: the log-odds of the second, `coefficients_of`. More classes: the score before softmax
+    of each, by label.
     """
-    if len(fitted.network.layers) > 1 or not _is_linear(fitted):
+    if not _is_linear(fitted):
         return {}
     W, b = _in_data_units(fitted)
     names = fitted.preprocessing.outputs
     by_output = [dict(zip(names, column, strict=True)) for column in W.T.tolist()]
-    classes = fitted.classes
-    if classes is None:
-        return {"coefficients": by_output[0], "intercept": float(b[0])}
-    if len(by_output) == 1:
+    outputs = _outputs(fitted)
+    if isinstance(outputs, str):
         found = {"coefficients": by_output[0], "intercept": float(b[0])}
-        return found | {"coefficients_of": classes[1]}
-    return {
-        "coefficients": dict(zip(classes, by_output, strict=True)),
-        "intercept": dict(zip(classes, b.tolist(), strict=True)),
-    }
+    else:
+        found = {
+            "coefficients": dict(zip(outputs, by_output, strict=True)),
+            "intercept": dict(zip(outputs, b.tolist(), strict=True)),
+        }
+    meaning = _meaning(fitted)
+    return found if meaning is None else found | {"coefficients_of": meaning}
 
 
 def _is_linear(fitted: FittedModel) -> bool:
-    """Whether the sum itself is the answer, or its log-odds."""
-    return fitted.task != "regression" or fitted.network.output_activation == "identity"
+    """Whether the sum itself is the answer, its log-odds or its logarithm."""
+    spec = fitted.network_spec
+    # Dropout is there in training alone. A level's vector is no input that could be named.
+    if spec.embeddings or not all(isinstance(layer, DropoutSpec) for layer in spec.layers):
+        return False
+    return fitted.task != "regression" or _activation(fitted) in ("identity", "exponential")
 
 
-def _in_data_units(fitted: FittedModel) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _outputs(fitted: FittedModel) -> str | tuple[str, ...]:
+    """What the formulas are called, or the one name where there is one formula."""
+    if fitted.classes is None:
+        return fitted.target_name
+    return fitted.classes if fitted.network.n_outputs > 1 else fitted.classes[1]
+
+
+def _meaning(fitted: FittedModel) -> str | None:
+    if fitted.classes is not None:
+        return fitted.classes[1] if fitted.network.n_outputs == 1 else None
+    return "the logarithm of the value" if _activation(fitted) == "exponential" else None
+
+
+def _activation(fitted: FittedModel) -> str:
+    return fitted.network.output_activation
+
+
+def _in_data_units(fitted: FittedModel) -> tuple[Numbers, Numbers]:
     """Weights (I, K) and biases (K,) with the standardisation of inputs and target undone.
 
     From y = s (b + sum w (x - c) / t) + m: the weight of x is s w / t, the rest is intercept.
     """
-    tensors = fitted.network.layout.views(fitted.parameters)
+    tensors = fitted.network.layout.views(fitted.parameters.astype(np.float64))
     center, scale = _standardisation(fitted.preprocessing)
-    W = tensors["layers.0.weight"].astype(np.float64) / scale[:, None]
-    b = tensors["layers.0.bias"].astype(np.float64) - center @ W
-    if isinstance(fitted.target, NumberTarget):
-        W, b = W * fitted.target.scale, b * fitted.target.scale + fitted.target.center
+    W = tensors["layers.0.weight"]
+    if "skip.weight" in tensors:
+        W = W + tensors["skip.weight"]
+    W = W / scale[:, None]
+    b = tensors.get("layers.0.bias", np.zeros(W.shape[1])) - center @ W
+    # A logarithm is of the value as it is: what has such an output is not standardised.
+    if isinstance(fitted.target, NumberTarget) and _activation(fitted) == "identity":
+        scales, centers = np.array(fitted.target.scales), np.array(fitted.target.centers)
+        W, b = W * scales, b * scales + centers
     return W, b
 
 
-def _standardisation(
-    preprocessing: Preprocessing,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _standardisation(preprocessing: Preprocessing) -> tuple[Numbers, Numbers]:
     """Center and scale (I,) of every input; 0 and 1 for those that are 0 or 1 by themselves."""
     center, scale = [], []
     for encoder in preprocessing.encoders:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workers.engine.backend import dtype_of
-from workers.engine.network import Network
+from workers.engine.network import LayerError, Network
 from workers.engine.tensors import Array
 from workers.engine.training import TrainingData
+from workers.modelling.epoch_measure import epoch_measure
 from workers.modelling.fitted import (
     FittedModel,
     NonFiniteOutputError,
     PredictionInputError,
     Predictions,
 )
-from workers.modelling.plan import ModelPlan, PlanWarning
+from workers.modelling.matrices import Matrices
+from workers.modelling.plan import ModelPlan, PlanWarning, categories_of
+from workers.modelling.row_weights import RowWeights
 from workers.modelling.targets import ClassTarget, NumberTarget, TargetEncoding, read_classes
 from workers.tabular.errors import TableError
 from workers.tabular.features import numbers_of
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from workers.tabular.features import Column
+    from workers.modelling.epoch_measure import Measure
 
 __all__ = [
     "FittedModel",
@@ -47,9 +50,9 @@ __all__ = [
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Rows that do not train: inputs (N, I), and the truth (N,).
+    """Rows that do not train: inputs (N, I), and the truth.
 
-    The truth is in the data's own units, or the class numbers.
+    The truth is (N, T) in the data's own units, or the class numbers (N,).
     """
 
     X: Array
@@ -61,7 +64,7 @@ class Prepared:
     """All that the training of a plan on a table needs, and that its evaluation needs later.
 
     `split` counts the rows of the table; those without a target are in none of its parts.
-    `training_truth` (N,) is the target of the training rows as in HeldOut.
+    `training_truth` is the target of the training rows as in HeldOut.
     """
 
     plan: ModelPlan
@@ -90,40 +93,35 @@ class Prepared:
         )
 
 
-def prepare(table: pa.Table, plan: ModelPlan) -> Prepared:
+def prepare(table: pa.Table, plan: ModelPlan, matrices: Matrices | None = None) -> Prepared:
     """Divide the rows, fit the preprocessing on those that train, and encode them all.
 
-    Raises TableError where the table is not the one that the plan was made for.
+    Raises TableError where the table is not the one that the plan was made for, and MemoryError
+    where `matrices` (all in memory, where None) has no room.
     """
     _check_columns(table, plan)
-    column = table[plan.target]
-    kept = np.flatnonzero(column.is_valid().to_numpy())
-    labels, truth = _read_target(column.drop_null(), plan)
+    kept, labels, truth = _read_target(table, plan)
     parts = _split(plan, truth)
     split = Split(kept[parts.train], kept[parts.validation], kept[parts.test])
-    preprocessing = Preprocessing.fit(table, split.train, plan.features, plan.preprocessing)
+    preprocessing = Preprocessing.fit(
+        table, split.train, plan.features, plan.preprocessing, plan.embedded
+    )
+    training_truth = truth[parts.train]
     target: TargetEncoding
     if labels is None:
-        target = NumberTarget.fit(truth[parts.train], plan.preprocessing)
+        target = NumberTarget.fit(training_truth, standardise=plan.standardises_target)
     else:
         target = ClassTarget(labels)
-    encoding = _Encoding(table, plan, preprocessing, target)
+    encoding = _Encoding(table, plan, preprocessing, target, matrices or Matrices())
     validation = encoding.held_out(split.validation, truth[parts.validation])
-    X = encoding.inputs(split.train)
-    _check_finite(X, preprocessing, plan)
     return Prepared(
         plan=plan,
         network=encoding.network,
-        data=TrainingData(
-            X=X,
-            y=encoding.targets(truth[parts.train]),
-            X_validation=validation.X if validation else None,
-            y_validation=encoding.targets(validation.truth) if validation else None,
-        ),
+        data=encoding.training_data(split, training_truth, validation),
         preprocessing=preprocessing,
         target=target,
         split=split,
-        training_truth=truth[parts.train],
+        training_truth=training_truth,
         validation=validation,
         test=encoding.held_out(split.test, truth[parts.test]),
         reading=reading_of(table),
@@ -140,41 +138,90 @@ class _Encoding:
         plan: ModelPlan,
         preprocessing: Preprocessing,
         target: TargetEncoding,
+        matrices: Matrices,
     ) -> None:
         self._table = table
+        self._plan = plan
         self._preprocessing = preprocessing
         self._target = target
+        self._matrices = matrices
         self._dtype = dtype_of(plan.training.precision)
-        self.network = plan.build_network(len(preprocessing.outputs))
-
-    def inputs(self, rows: Rows) -> Array:
-        return self._preprocessing.transform_table(self._table, self._dtype, rows)
+        self.network = _network(plan, preprocessing)
 
     def held_out(self, rows: Rows, truth: NDArray[Any]) -> HeldOut | None:
-        return HeldOut(self.inputs(rows), truth) if len(rows) else None
+        return HeldOut(self._inputs(rows), truth) if len(rows) else None
 
-    def targets(self, truth: NDArray[Any]) -> NDArray[Any]:
+    def training_data(
+        self, split: Split, truth: NDArray[Any], validation: HeldOut | None
+    ) -> TrainingData:
+        weights = RowWeights(self._table, self._plan.training, self._target, truth)
+        X = self._inputs(split.train)
+        _check_finite(X, self._preprocessing, self._plan)
+        data = TrainingData(
+            X=X, y=self._targets(truth), weights=weights.of(split.train, truth, self._dtype)
+        )
+        if validation is None:
+            return data
+        return replace(
+            data,
+            X_validation=validation.X,
+            y_validation=self._targets(validation.truth),
+            weights_validation=weights.of(split.validation, validation.truth, self._dtype),
+            measure=self._measure(validation.truth),
+        )
+
+    def _inputs(self, rows: Rows) -> Array:
+        return self._preprocessing.transform_table(
+            self._table, self._dtype, rows, self._matrices.empty
+        )
+
+    def _targets(self, truth: NDArray[Any]) -> NDArray[Any]:
         if isinstance(self._target, NumberTarget):
             with np.errstate(over="ignore"):  # training says where it left the finite numbers
                 return self._target.encode(truth).astype(self._dtype)
         return self._target.encode(truth, self.network)
 
+    def _measure(self, truth: NDArray[Any]) -> Measure:
+        stopping = self._plan.training.early_stopping
+        monitor = None if stopping is None else stopping.monitor
+        measure = epoch_measure(self._target, truth, monitor)
+        if monitor is not None and monitor not in ("train_loss", "val_loss"):
+            # Any answers will do: whether the figure exists depends on the truth alone.
+            anything = np.full((len(truth), self.network.n_outputs), 0.5, self._dtype)
+            if monitor not in measure(anything):
+                detail = f"{monitor} cannot be told from {len(truth)} validation rows all alike"
+                raise TableError("monitor_undefined", detail)
+        return measure
+
+
+def _network(plan: ModelPlan, preprocessing: Preprocessing) -> Network:
+    try:
+        return plan.build_network(len(preprocessing.outputs), categories_of(preprocessing))
+    except LayerError as error:
+        detail = f"with the training rows' levels, layer {error.layer}: {error.reason}"
+        raise TableError("spec_dataset_mismatch", detail) from error
+
 
 def _check_columns(table: pa.Table, plan: ModelPlan) -> None:
-    for name in (plan.target, *plan.features):
+    for name in (*plan.targets, *plan.features):
         if name not in table.column_names:
             raise TableError("unknown_column", "the table has no such column", column=name)
 
 
-def _read_target(column: Column, plan: ModelPlan) -> tuple[tuple[str, ...] | None, NDArray[Any]]:
-    """The labels, None for a regression, and the truth (N,) of the rows with a target."""
+def _read_target(
+    table: pa.Table, plan: ModelPlan
+) -> tuple[Rows, tuple[str, ...] | None, NDArray[Any]]:
+    """The rows with a target, the labels (None for a regression), and the truth of these rows."""
     if plan.task == "regression":
-        return None, numbers_of(column)
-    labels, truth = read_classes(column)
+        values = np.column_stack([numbers_of(table[name]) for name in plan.targets])
+        kept = np.flatnonzero(~np.isnan(values).any(axis=1))
+        return kept, None, values if len(kept) == len(values) else values[kept]
+    column = table[plan.targets[0]]
+    labels, truth = read_classes(column.drop_null())
     if len(labels) != plan.classes:
         detail = f"the target has {len(labels)} classes where {plan.classes} were planned"
-        raise TableError("target_classes", detail, column=plan.target)
-    return labels, truth
+        raise TableError("target_classes", detail, column=plan.targets[0])
+    return np.flatnonzero(column.is_valid().to_numpy()), labels, truth
 
 
 def _split(plan: ModelPlan, truth: NDArray[Any]) -> Split:
@@ -201,9 +248,10 @@ def _warnings(
 ) -> Iterator[PlanWarning]:
     if n_without_target:
         detail = f"{n_without_target} rows without a target are in no part of the split."
-        yield PlanWarning("missing_target", plan.target, detail)
+        column = plan.targets[0] if len(plan.targets) == 1 else None
+        yield PlanWarning("missing_target", column, detail)
     if plan.classes is not None:
         absent = plan.classes - len(np.unique(truth[parts.train]))
         if absent:
             detail = f"{absent} classes have no row in training: the model cannot learn them."
-            yield PlanWarning("untrained_classes", plan.target, detail)
+            yield PlanWarning("untrained_classes", plan.targets[0], detail)

@@ -9,6 +9,7 @@ import numpy as np
 
 from workers.modelling import measures
 from workers.modelling.coefficients import coefficients
+from workers.modelling.epoch_measure import average_errors
 from workers.modelling.targets import NumberTarget
 
 if TYPE_CHECKING:
@@ -16,28 +17,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from workers.engine.training import EpochReport
     from workers.modelling.estimator import FittedModel, HeldOut, Prepared
     from workers.modelling.targets import ClassTarget
 
     Figures = dict[str, Any]
-
-
-def epoch_metrics(prepared: Prepared, report: EpochReport) -> dict[str, float]:
-    """Measures on the validation rows after an epoch, in the data's own units.
-
-    val_accuracy, or val_rmse, val_mae and val_r2 (left out where the truth does not vary); nothing
-    without validation rows.
-    """
-    held_out, outputs = prepared.validation, report.val_outputs
-    if held_out is None or outputs is None:
-        return {}
-    target = prepared.target
-    if isinstance(target, NumberTarget):
-        errors = measures.regression_errors(held_out.truth, target.decode(outputs))
-        return {f"val_{name}": value for name, value in errors.items() if value is not None}
-    predicted = target.probabilities(outputs).argmax(axis=1)
-    return {"val_accuracy": measures.accuracy(held_out.truth, predicted)}
 
 
 def report(fitted: FittedModel, prepared: Prepared) -> Figures:
@@ -45,7 +28,8 @@ def report(fitted: FittedModel, prepared: Prepared) -> Figures:
 
     `validation` and `test` hold n and the task's figures, or are None without such rows;
     `baselines.constant` holds the same figures of the best constant answer: the training rows'
-    mean, or their classes' frequencies. A network without hidden layers adds its coefficients.
+    mean, or their classes' frequencies. Of several targets `targets` has the figures of each, and
+    beside it stand their averages. A network without hidden layers adds its coefficients.
     """
     parts = {"validation": prepared.validation, "test": prepared.test}
     constant = _constant_answer(prepared)
@@ -71,7 +55,7 @@ def _of_model(fitted: FittedModel, held_out: HeldOut | None) -> Figures | None:
         return None
     outputs = fitted.outputs(held_out.X)
     if isinstance(fitted.target, NumberTarget):
-        return _regression_figures(held_out.truth, fitted.target.decode(outputs))
+        return _regression_figures(fitted, held_out.truth, fitted.target.decode(outputs))
     probabilities = fitted.target.probabilities(outputs)
     return _class_figures(fitted.target, held_out.truth, probabilities)
 
@@ -83,23 +67,34 @@ def _of_constant(
         return None
     answers = np.broadcast_to(answer, (len(held_out.truth), *answer.shape))
     if isinstance(fitted.target, NumberTarget):
-        return _regression_figures(held_out.truth, answers)
+        return _regression_figures(fitted, held_out.truth, answers)
     return _class_figures(fitted.target, held_out.truth, answers)
 
 
 def _constant_answer(prepared: Prepared) -> NDArray[np.float64]:
-    """The mean (), or the frequencies of the classes (K,), of the training rows."""
+    """The means (T,), or the frequencies of the classes (K,), of the training rows."""
     truth = prepared.training_truth
     if isinstance(prepared.target, NumberTarget):
-        return np.asarray(truth.mean())
+        return np.asarray(truth.mean(axis=0))
     return np.bincount(truth, minlength=len(prepared.target.labels)) / len(truth)
 
 
-def _regression_figures(truth: NDArray[np.float64], values: NDArray[np.float64]) -> Figures:
+def _regression_figures(
+    fitted: FittedModel, truth: NDArray[np.float64], values: NDArray[np.float64]
+) -> Figures:
+    figures = {"n": len(truth), **_finite_or_none(average_errors(truth, values))}
+    by_target = [_of_target(truth, values, place) for place in range(truth.shape[1])]
+    if isinstance(fitted.target_name, str):
+        return figures | by_target[0]
+    return figures | {"targets": dict(zip(fitted.target_name, by_target, strict=True))}
+
+
+def _of_target(truth: NDArray[np.float64], values: NDArray[np.float64], place: int) -> Figures:
+    truth, values = truth[:, place : place + 1], values[:, place : place + 1]
+    quantiles = measures.residual_quantiles(truth[:, 0], values[:, 0])
     return {
-        "n": len(truth),
-        **_finite_or_none(measures.regression_errors(truth, values)),
-        "residual_quantiles": _finite_or_none(measures.residual_quantiles(truth, values)),
+        **_finite_or_none(average_errors(truth, values)),
+        "residual_quantiles": _finite_or_none(quantiles),
     }
 
 
@@ -119,7 +114,8 @@ def _class_figures(
     return {
         "n": len(truth),
         "accuracy": measures.accuracy(truth, predicted),
-        "balanced_accuracy": measures.balanced_accuracy(matrix),
+        "balanced_accuracy": measures.balanced_accuracy(truth, predicted),
         "log_loss": measures.log_loss(truth, probabilities),
+        "auc": measures.auc(truth, probabilities),
         "confusion_matrix": {"labels": list(target.labels), "matrix": matrix.tolist()},
     }

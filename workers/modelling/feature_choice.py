@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from workers.tabular.encoders import MAX_LEVELS
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from workers.modelling.findings import Findings
     from workers.modelling.plan import Method, ModelWish
     from workers.tabular.profile import ColumnProfile, TableProfile
@@ -22,34 +24,48 @@ def choose_features(
 ) -> tuple[ColumnProfile, ...]:
     """The features in the order of the wish, or all columns that tell something.
 
-    Left out where the user did not name the features: text, ignored and constant columns, and
-    such as only count the rows unless nothing else is there; each with a warning.
+    Left out where the user did not name the features: text, ignored and constant columns, the
+    weights of the rows, and such as only count the rows unless nothing else is there; each with a
+    warning.
     """
     if wish.features is None:
-        chosen = _all_telling(wish.target, profile, findings)
+        chosen = _all_telling(wish, profile, findings)
         pointers = ["/features"] * len(chosen)
     else:
-        places = _named(wish.features, wish.target, profile, findings)
+        places = _named(wish.features, wish.targets, profile, findings)
         chosen = [column for _, column in places]
         pointers = [f"/features/{place}" for place, _ in places]
     if not chosen and not findings.problems:
         findings.problem("/features", "no_features", "No column is left to learn from.")
     if method == "none":
+        embedded = {embedding.column for embedding in wish.embeddings}
         for pointer, column in zip(pointers, chosen, strict=True):
-            _check_number(pointer, column, findings)
+            if column.name not in embedded:
+                _check_number(pointer, column, findings)
     return tuple(chosen)
 
 
-def input_width(features: tuple[ColumnProfile, ...]) -> int:
+def input_width(features: Sequence[ColumnProfile], embedded: Collection[str] = ()) -> int:
     """The most inputs that the features become, whatever rows they are fitted on."""
-    return sum(_width(column) for column in features)
+    return sum(width_of(column, is_embedded=column.name in embedded) for column in features)
 
 
-def _all_telling(target: str, profile: TableProfile, findings: Findings) -> list[ColumnProfile]:
+def width_of(column: ColumnProfile, *, is_embedded: bool) -> int:
+    """The most inputs that a feature becomes; its level's code is one."""
+    if is_embedded:
+        return 1
+    missing = int(column.missing > 0)
+    if column.type != "categorical":
+        return 1 + missing
+    return min(column.distinct, MAX_LEVELS + 1) + missing
+
+
+def _all_telling(wish: ModelWish, profile: TableProfile, findings: Findings) -> list[ColumnProfile]:
     counters = {w.column for w in profile.warnings if w.code == "id_like"}
+    no_features = {*wish.targets, wish.training.get("sample_weight")}
     chosen, dropped = [], []
     for column in profile.columns:
-        if column.name == target:
+        if column.name in no_features:
             continue
         reason = _reason_to_drop(column, profile.rows)
         if reason is None and column.name in counters:
@@ -77,12 +93,12 @@ def _reason_to_drop(column: ColumnProfile, n_rows: int) -> str | None:
 
 
 def _named(
-    names: tuple[str, ...], target: str, profile: TableProfile, findings: Findings
+    names: tuple[str, ...], targets: tuple[str, ...], profile: TableProfile, findings: Findings
 ) -> list[tuple[int, ColumnProfile]]:
     columns = {column.name: column for column in profile.columns}
     chosen = []
     for place, name in enumerate(names):
-        problem = _problem_with(name, names[:place], target, columns.get(name))
+        problem = _problem_with(name, names[:place], targets, columns.get(name))
         if problem is None:
             chosen.append((place, columns[name]))
         else:
@@ -91,11 +107,11 @@ def _named(
 
 
 def _problem_with(
-    name: str, before: tuple[str, ...], target: str, column: ColumnProfile | None
+    name: str, before: tuple[str, ...], targets: tuple[str, ...], column: ColumnProfile | None
 ) -> tuple[str, str] | None:
     if column is None:
         return "unknown_column", "The table has no column of this name."
-    if name == target:
+    if name in targets:
         return "feature_is_target", "The target cannot be a feature as well."
     if name in before:
         return "duplicate_feature", "The feature is named twice."
@@ -114,10 +130,3 @@ def _check_number(pointer: str, column: ColumnProfile, findings: Findings) -> No
     elif column.missing:
         detail = f"{column.missing} missing cells stand at the median of the training rows."
         findings.warn("missing_values", column.name, detail)
-
-
-def _width(column: ColumnProfile) -> int:
-    missing = int(column.missing > 0)
-    if column.type != "categorical":
-        return 1 + missing
-    return min(column.distinct, MAX_LEVELS + 1) + missing

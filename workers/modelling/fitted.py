@@ -14,7 +14,7 @@ from workers.engine.forward import ForwardPass
 from workers.engine.network import Network
 from workers.engine.spec import NetworkSpec
 from workers.engine.tensors import Array
-from workers.modelling.plan import Task
+from workers.modelling.plan import TargetNames, Task, names_of
 from workers.modelling.targets import ClassTarget, NumberTarget, TargetEncoding
 from workers.tabular.cell_warnings import CellWarning, CellWarnings
 from workers.tabular.encoders import FeatureType
@@ -55,13 +55,14 @@ class Feature:
 class Predictions:
     """The answers for N rows, in their order.
 
-    A regression has `values` (N,) in the data's own units. A classification has `classes`, the
-    labels in the order of the columns of `probabilities` (N, K), and `labels`, each row's most
-    probable class (the first of equals).
+    A regression has `values` (N,) in the data's own units, or (N, T) for its several `targets`. A
+    classification has `classes`, the labels in the order of the columns of `probabilities` (N, K),
+    and `labels`, each row's most probable class (the first of equals).
     """
 
     warnings: tuple[CellWarning, ...]
     values: NDArray[np.float64] | None = None
+    targets: tuple[str, ...] | None = None
     classes: tuple[str, ...] | None = None
     labels: tuple[str, ...] | None = None
     probabilities: NDArray[np.float64] | None = None
@@ -74,7 +75,7 @@ class FittedModel:
     Safe to use from many threads.
     """
 
-    target_name: str
+    target_name: TargetNames
     task: Task
     network_spec: NetworkSpec
     network: Network
@@ -89,7 +90,9 @@ class FittedModel:
 
     def __post_init__(self) -> None:
         object.__setattr__(
-            self, "_reader", InputReader(self.preprocessing.encoders, self.target_name)
+            self,
+            "_reader",
+            InputReader(self.preprocessing.encoders, names_of(self.target_name)),
         )
         object.__setattr__(self, "_warnings", CellWarnings(self.preprocessing.encoders))
 
@@ -135,7 +138,10 @@ class FittedModel:
         outputs = self.outputs(X)
         warnings = self._warnings.of(features)
         if isinstance(self.target, NumberTarget):
-            return Predictions(warnings, values=_finite(self.target.decode(outputs)))
+            values = _finite(self.target.decode(outputs))
+            if isinstance(self.target_name, str):
+                return Predictions(warnings, values=values[:, 0])
+            return Predictions(warnings, values=values, targets=self.target_name)
         probabilities = _finite(self.target.probabilities(outputs))
         classes = self.target.labels
         labels = tuple(classes[best] for best in probabilities.argmax(axis=1))

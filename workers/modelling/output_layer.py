@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, get_args
 
-from workers.engine.layers.initializers import default_for
 from workers.engine.spec import (
-    Activation,
+    SELU_ALPHA,
+    SELU_SCALE,
     BinaryCrossEntropySpec,
+    FocalSpec,
+    HuberSpec,
     Loss,
+    MaeSpec,
     MseSpec,
     NetworkSpec,
-    OutputSpec,
+    OutputActivation,
+    PointwiseActivation,
+    PoissonSpec,
+    QuantileSpec,
     SoftmaxCrossEntropySpec,
 )
 
@@ -29,45 +35,60 @@ if TYPE_CHECKING:
 class Output:
     """An output activation with a loss that goes with it."""
 
-    activation: Activation
+    activation: OutputActivation
     loss: Loss
 
 
+_POINTWISE: tuple[PointwiseActivation, ...] = get_args(PointwiseActivation)
+_OF_NUMBERS: tuple[Loss, ...] = (MseSpec(), MaeSpec(), HuberSpec(), QuantileSpec())
+
 PAIRS: Mapping[Task, tuple[Output, ...]] = {
     "regression": (
-        Output("identity", MseSpec()),
-        Output("sigmoid", MseSpec()),
-        Output("tanh", MseSpec()),
-        Output("relu", MseSpec()),
+        *(Output(activation, loss) for loss in _OF_NUMBERS for activation in _POINTWISE),
+        Output("exponential", PoissonSpec()),
     ),
     "binary": (
         Output("sigmoid", BinaryCrossEntropySpec()),
         Output("softmax", SoftmaxCrossEntropySpec()),
+        Output("sigmoid", FocalSpec()),
+        Output("softmax", FocalSpec()),
         Output("sigmoid", MseSpec()),
     ),
-    "multiclass": (Output("softmax", SoftmaxCrossEntropySpec()),),
+    "multiclass": (
+        Output("softmax", SoftmaxCrossEntropySpec()),
+        Output("softmax", FocalSpec()),
+    ),
 }
-"""What a task can be trained with; the first that agrees with what the user set is taken."""
+"""What a task can be trained with; the first that agrees with what the user set is taken.
 
-_RANGES: Mapping[Activation, tuple[float, float]] = {
+A loss is compared by its type: its parameters are the user's to choose.
+"""
+
+_INFINITY = float("inf")
+_RANGES: Mapping[OutputActivation, tuple[float, float]] = {
     "sigmoid": (0.0, 1.0),
     "tanh": (-1.0, 1.0),
-    "relu": (0.0, float("inf")),
+    "relu": (0.0, _INFINITY),
+    "elu": (-1.0, _INFINITY),
+    "selu": (-SELU_ALPHA * SELU_SCALE, _INFINITY),
+    "gelu": (-0.17, _INFINITY),
+    "silu": (-0.279, _INFINITY),
+    "mish": (-0.309, _INFINITY),
+    "softplus": (0.0, _INFINITY),
 }
+"""What an output can say; one that is not here can say every number."""
 
 
-def resolve_output(
-    wish: ModelWish, target: Target, method: Method, findings: Findings
-) -> Output | None:
-    """The pair for a wish, or None with the problem where its parts do not fit the task."""
+def resolve_output(wish: ModelWish, target: Target, method: Method, findings: Findings) -> Output:
+    """The pair for a wish; where its parts do not fit the task, the task's own and a problem."""
     activation, loss = _wished(wish)
     pairs = PAIRS[target.task]
-    by_loss = [pair for pair in pairs if loss is None or pair.loss == loss]
+    by_loss = [pair for pair in pairs if loss is None or pair.loss.type == loss.type]
     fitting = [pair for pair in by_loss if activation is None or pair.activation == activation]
     if fitting:
-        if target.task == "regression":
-            _warn_of_range(fitting[0].activation, target.column, method, findings)
-        return fitting[0]
+        found = Output(fitting[0].activation, loss or fitting[0].loss)
+        _check_values(found, target, method, findings)
+        return found
     if by_loss:
         pointer = "/network/output/activation"
         names = ", ".join(dict.fromkeys(pair.activation for pair in by_loss))
@@ -76,25 +97,35 @@ def resolve_output(
         names = ", ".join(dict.fromkeys(pair.loss.type for pair in pairs))
     detail = f"A {target.task} target with these settings goes with: {names}."
     findings.problem(pointer, "spec_dataset_mismatch", detail, names)
-    return None
+    return pairs[0]
 
 
-def resolve_network(network: NetworkSpec, activation: Activation) -> NetworkSpec:
-    """The network with its output and every initializer written out."""
-    layers = tuple(
-        replace(layer, initializer=layer.initializer or default_for(layer.activation))
-        for layer in network.layers
-    )
-    return NetworkSpec(layers=layers, output=OutputSpec(activation=activation))
-
-
-def _wished(wish: ModelWish) -> tuple[Activation | None, Loss | None]:
+def _wished(wish: ModelWish) -> tuple[OutputActivation | None, Loss | None]:
     output = wish.network.output if isinstance(wish.network, NetworkSpec) else None
     return output.activation if output else None, wish.training.get("loss")
 
 
+def _check_values(output: Output, target: Target, method: Method, findings: Findings) -> None:
+    """Compare the target's numbers with what loss and output can make of them."""
+    if target.task != "regression":
+        _warn_of_smoothing(output.loss, findings)
+        return
+    for column in target.columns:
+        if output.loss.type != "poisson":
+            _warn_of_range(output.activation, column, method, findings)
+        elif column.min is not None and column.min < 0.0:
+            detail = f"Poisson's loss is for counts, 0 or more; the least of {column.name} is less."
+            findings.problem("/training/loss", "spec_dataset_mismatch", detail, 0)
+
+
+def _warn_of_smoothing(loss: Loss, findings: Findings) -> None:
+    if getattr(loss, "label_smoothing", 0.0) > 0.0:
+        detail = "With label smoothing the probabilities are less certain than the data are."
+        findings.warn("label_smoothing", None, detail)
+
+
 def _warn_of_range(
-    activation: Activation, column: ColumnProfile, method: Method, findings: Findings
+    activation: OutputActivation, column: ColumnProfile, method: Method, findings: Findings
 ) -> None:
     if activation not in _RANGES or column.min is None or column.max is None:
         return

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from workers.engine.network import Network
+from workers.engine.network import Category, Network
 from workers.engine.spec import NetworkSpec, SplitSpec, TrainingSpec
+
+if TYPE_CHECKING:
+    from workers.engine.spec import EmbeddingSpec
+    from workers.tabular.preprocessing import Preprocessing
 
 Task = Literal["regression", "binary", "multiclass"]
 Method = Literal["standard", "none"]
 Recipe = Literal["auto", "linear", "mlp"]
+TargetNames = str | tuple[str, ...]
+"""The column to predict, or several numeric ones to predict together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +27,7 @@ class ModelWish:
     `training` and `split` hold the values set by name of a field of TrainingSpec and SplitSpec.
     """
 
-    target: str
+    target: TargetNames
     features: tuple[str, ...] | None = None
     task: Task | None = None
     network: NetworkSpec | Recipe = "auto"
@@ -30,13 +36,24 @@ class ModelWish:
     split: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The target columns, one or several."""
+        return names_of(self.target)
+
+    @property
+    def embeddings(self) -> tuple[EmbeddingSpec, ...]:
+        """The columns that are to have a learned vector for each level."""
+        return self.network.embeddings if isinstance(self.network, NetworkSpec) else ()
+
 
 @dataclass(frozen=True)
 class PlanWarning:
     """Something decided for the user, or legal and odd, that they will want to know.
 
     Codes of a plan: feature_dropped, missing_values, validation_dropped, small_classes,
-    output_range; of prepared data: missing_target, untrained_classes.
+    output_range, label_smoothing, schedule_unreached, ema_too_slow, monitor_direction, no_effect;
+    of prepared data: missing_target, untrained_classes.
     """
 
     code: str
@@ -52,7 +69,7 @@ class ModelPlan:
     "mlp", "linear", or "custom" where it was written out.
     """
 
-    target: str
+    target: TargetNames
     features: tuple[str, ...]
     task: Task
     classes: int | None
@@ -64,9 +81,32 @@ class ModelPlan:
     recipe: str
     warnings: tuple[PlanWarning, ...] = ()
 
-    def build_network(self, n_inputs: int) -> Network:
-        """The network on n_inputs columns: one number, one probability, or one score per class."""
-        return build_network(self.network, n_inputs=n_inputs, classes=self.classes)
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The target columns, one or several."""
+        return names_of(self.target)
+
+    @property
+    def embedded(self) -> tuple[str, ...]:
+        """The columns that the network reads as levels, each with a learned vector."""
+        return tuple(embedding.column for embedding in self.network.embeddings)
+
+    @property
+    def standardises_target(self) -> bool:
+        """Whether the network learns the target standardised: counts are learned as they are."""
+        standard = self.task == "regression" and self.preprocessing == "standard"
+        return standard and self.training.loss.type != "poisson"
+
+    def build_network(
+        self, n_inputs: int, categories: Mapping[str, Category] | None = None
+    ) -> Network:
+        """The network on n_inputs columns: numbers, one probability, or one score per class."""
+        return build_network(
+            self.network,
+            n_inputs=n_inputs,
+            n_outputs=n_outputs(self.network, len(self.targets), self.classes),
+            categories=categories,
+        )
 
 
 @dataclass(frozen=True)
@@ -97,10 +137,40 @@ class PlanLimits:
     classes: int = 1_000
 
 
-def build_network(spec: NetworkSpec, *, n_inputs: int, classes: int | None) -> Network:
-    """The network of a resolved spec; `classes` None is a regression."""
-    if spec.output is None:
+def build_network(
+    spec: NetworkSpec,
+    *,
+    n_inputs: int,
+    n_outputs: int,
+    categories: Mapping[str, Category] | None = None,
+) -> Network:
+    """The network of a resolved spec; `categories` has every column that it embeds."""
+    if spec.output is None or spec.output.activation is None:
         raise ValueError("the output layer is not resolved")
-    activation = spec.output.activation
-    n_outputs = classes if classes is not None and activation == "softmax" else 1
-    return Network(spec, n_inputs=n_inputs, n_outputs=n_outputs, output_activation=activation)
+    return Network(
+        spec,
+        n_inputs=n_inputs,
+        n_outputs=n_outputs,
+        output_activation=spec.output.activation,
+        categories=categories or {},
+    )
+
+
+def categories_of(preprocessing: Preprocessing) -> dict[str, Category]:
+    """The embedded columns among the inputs, as the network is told of them."""
+    return {
+        name: Category(levels.index, levels.count) for name, levels in preprocessing.levels.items()
+    }
+
+
+def n_outputs(spec: NetworkSpec, targets: int, classes: int | None) -> int:
+    """How many scores a resolved network gives; `classes` None is a regression."""
+    if classes is None:
+        return targets
+    softmax = spec.output is not None and spec.output.activation == "softmax"
+    return classes if softmax else 1
+
+
+def names_of(target: TargetNames) -> tuple[str, ...]:
+    """The target columns, one or several."""
+    return (target,) if isinstance(target, str) else target

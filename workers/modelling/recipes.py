@@ -6,34 +6,30 @@ decision is a function of the wish and the profile.
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from workers.engine.spec import (
-    AdamSpec,
-    DenseSpec,
-    EarlyStoppingSpec,
-    NetworkSpec,
-    TrainingSpec,
-)
-from workers.modelling.feature_choice import choose_features, input_width
+from workers.engine.spec import DenseSpec, NetworkSpec
+from workers.modelling.embedding_choice import check_embeddings
+from workers.modelling.feature_choice import choose_features
 from workers.modelling.findings import Findings
-from workers.modelling.output_layer import resolve_network, resolve_output
+from workers.modelling.hidden_layers import check_layers, check_residuals, resolve_network
+from workers.modelling.output_layer import resolve_output
 from workers.modelling.plan import ModelPlan, ModelWish, PlanLimits
+from workers.modelling.planned_inputs import first_width, planned_network
 from workers.modelling.row_division import divide
 from workers.modelling.size_checks import check_size
 from workers.modelling.target_task import decide_target
+from workers.modelling.training_choice import SMALL_TABLE, check_training, resolve_training
+from workers.modelling.weight_checks import check_weights
 
 if TYPE_CHECKING:
+    from workers.modelling.output_layer import Output
     from workers.modelling.row_division import Division
-    from workers.tabular.profile import TableProfile
+    from workers.modelling.target_task import Target
+    from workers.tabular.profile import ColumnProfile, TableProfile
 
 DEFAULT_LIMITS = PlanLimits()
-
-# Rows that train. Chosen with the recipe's other numbers among 36 on nine public tables, by five
-# folds below 2,000 rows: widths 32, 64, 128; tanh, ReLU; learning rates and batches around these.
-SMALL_TABLE = 2_000
-LARGE_TABLE = 20_000
 
 
 def resolve(
@@ -47,32 +43,46 @@ def resolve(
     method = wish.preprocessing or "standard"
     target = decide_target(wish, profile, limits.classes, findings)
     features = choose_features(wish, profile, method, findings)
+    check_embeddings(wish.embeddings, features, profile, findings)
+    # Columns that are not there have no width that a layer could be compared with.
+    width = None if findings.problems else first_width(features, wish.embeddings)
     division = divide(wish, target, findings) if target else None
-    output = resolve_output(wish, target, method, findings) if target else None
-    wished = _checked_training(wish, division, findings) if division else {}
-    if target is None or division is None or output is None:
+    if target is None or division is None:
         raise findings.error()
+    output = resolve_output(wish, target, method, findings)
+    plan = _plan(wish, target, features, division, output)
+    network, training = plan.network, plan.training
+    check_residuals(network.layers, width, findings)
+    check_layers(network.layers, training.optimizer, training.batch_size, findings)
+    check_training(training, target.task, division, findings)
+    check_weights(training, target, profile, findings)
+    if not findings.problems:
+        check_size(planned_network(plan, profile), training, division.n_train, limits, findings)
+    if findings.problems:
+        raise findings.error()
+    return replace(plan, warnings=findings.warnings)
+
+
+def _plan(
+    wish: ModelWish,
+    target: Target,
+    features: tuple[ColumnProfile, ...],
+    division: Division,
+    output: Output,
+) -> ModelPlan:
     recipe, hidden = _network(wish, division.n_train)
-    network = resolve_network(hidden, output.activation)
-    defaults = _training_defaults(recipe, hidden, division)
-    training = TrainingSpec(**defaults | {"loss": output.loss} | wished)
-    plan = ModelPlan(
+    return ModelPlan(
         target=wish.target,
         features=tuple(column.name for column in features),
         task=target.task,
         classes=target.classes,
-        network=network,
-        preprocessing=method,
-        training=training,
+        network=resolve_network(hidden, output.activation),
+        preprocessing=wish.preprocessing or "standard",
+        training=resolve_training(wish, recipe, hidden, division, output.loss),
         split=division.spec,
         seed=wish.seed,
         recipe=recipe,
-        warnings=findings.warnings,
     )
-    check_size(plan, input_width(features), division.n_train, limits, findings)
-    if findings.problems:
-        raise findings.error()
-    return plan
 
 
 def _network(wish: ModelWish, n_train: int) -> tuple[str, NetworkSpec]:
@@ -90,47 +100,3 @@ def _mlp(n_train: int) -> NetworkSpec:
     else:
         layer = DenseSpec(units=128, activation="relu")
     return NetworkSpec(layers=(layer, layer))
-
-
-def _training_defaults(recipe: str, hidden: NetworkSpec, division: Division) -> dict[str, Any]:
-    n_train = division.n_train
-    # Without hidden layers the loss is convex: large steps cannot lead astray.
-    learning_rate = 0.001 if n_train < SMALL_TABLE or recipe == "custom" else 0.003
-    optimizer = AdamSpec(learning_rate=learning_rate if hidden.layers else 0.01)
-    if recipe == "custom":
-        return {"epochs": 100, "batch_size": min(32, n_train), "optimizer": optimizer}
-    batch_size = _batch_size(n_train)
-    epochs = _epochs(n_train, math.ceil(n_train / batch_size))
-    patience = max(epochs // 7, 10)
-    return {
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "optimizer": optimizer,
-        "early_stopping": EarlyStoppingSpec(patience=patience) if division.n_validation else None,
-    }
-
-
-def _batch_size(n_train: int) -> int:
-    if n_train < SMALL_TABLE:
-        return min(max(n_train // 8, 8), 32, n_train)
-    return 128 if n_train < LARGE_TABLE else 256
-
-
-def _epochs(n_train: int, steps_per_epoch: int) -> int:
-    """Early stopping ends most trainings sooner; the smallest tables need 2,000 steps or so."""
-    if n_train < SMALL_TABLE:
-        return min(max(math.ceil(3000 / steps_per_epoch), 300), 1000)
-    return 100 if n_train < LARGE_TABLE else 64
-
-
-def _checked_training(wish: ModelWish, division: Division, findings: Findings) -> dict[str, Any]:
-    """The fields that the user set, but for the loss, which is resolved with the output layer."""
-    wished = {name: value for name, value in wish.training.items() if name != "loss"}
-    if wished.get("batch_size", 1) > division.n_train:
-        detail = f"A batch cannot be larger than the {division.n_train} rows that train."
-        findings.problem("/training/batch_size", "batch_gt_rows", detail, division.n_train)
-    stopping = wished.get("early_stopping")
-    if stopping is not None and stopping.monitor == "val_loss" and not division.n_validation:
-        detail = "Without validation rows there is no val_loss: monitor train_loss instead."
-        findings.problem("/training/early_stopping/monitor", "no_validation_rows", detail)
-    return wished

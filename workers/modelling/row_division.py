@@ -56,7 +56,7 @@ def _method_for(target: Target, n_held_out: int, findings: Findings) -> SplitMet
     if n_held_out <= _rows_to_give(target, target.classes):
         return "stratified"
     detail = f"{target.n_rows} rows of {target.classes} classes are too few to divide each class."
-    findings.warn("small_classes", target.column.name, detail)
+    findings.warn("small_classes", target.columns[0].name, detail)
     return "random"
 
 

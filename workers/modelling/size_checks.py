@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 from workers.engine import cost
 
 if TYPE_CHECKING:
+    from workers.engine.network import Network
+    from workers.engine.spec import TrainingSpec
     from workers.modelling.findings import Findings
-    from workers.modelling.plan import ModelPlan, PlanLimits
+    from workers.modelling.plan import PlanLimits
 
 
 def check_size(
-    plan: ModelPlan, n_inputs: int, n_train: int, limits: PlanLimits, findings: Findings
+    network: Network, training: TrainingSpec, n_train: int, limits: PlanLimits, findings: Findings
 ) -> None:
-    """Note what is too large; n_inputs is the most columns that the features can become."""
-    training = plan.training
+    """Note what is too large; the network is that of the most inputs."""
     steps = training.epochs * math.ceil(n_train / training.batch_size)
     if steps > limits.steps:
         detail = f"{steps} steps of training; the limit is {limits.steps}."
         findings.problem("/training/epochs", "too_many_steps", detail, limits.steps)
-    network = plan.build_network(n_inputs)
     if network.n_parameters > limits.parameters:
         detail = f"{network.n_parameters} parameters; the limit is {limits.parameters}."
         findings.problem("/network", "model_too_large", detail, limits.parameters)

@@ -1,4 +1,4 @@
-"""What is asked about the target: a number, one of two classes, or one of several."""
+"""What is asked about the target: numbers, one of two classes, or one of several."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ _POINTER = "/target"
 
 @dataclass(frozen=True)
 class Target:
-    """The target's column with the task; `classes` is None for a regression."""
+    """The target's columns with the task; `classes` is None for a regression."""
 
-    column: ColumnProfile
+    columns: tuple[ColumnProfile, ...]
     task: Task
     classes: int | None
     n_rows: int
-    """Rows whose target is not missing: the others neither train nor judge."""
+    """Rows without a missing target: the others neither train nor judge. At most so many, where
+    cells are missing in several target columns: the profile cannot tell in how many rows."""
 
 
 def decide_target(
@@ -37,19 +38,18 @@ def decide_target(
 
     A task that the user set is checked, never changed. Otherwise categories, texts and booleans
     are classes, and numbers are to be predicted as numbers, but where they look like the codes of
-    classes (see `looks_like_codes`).
+    classes (see `looks_like_codes`). Several columns are a regression.
     """
-    column = profile.column(wish.target)
+    if not isinstance(wish.target, str):
+        return _several(wish, wish.target, profile, findings)
+    column = _usable(_POINTER, wish.target, profile, findings)
     if column is None:
-        findings.problem(_POINTER, "unknown_column", "The table has no column of this name.")
         return None
     n_rows = profile.rows - column.missing
-    if not _is_usable(column, n_rows, findings):
-        return None
     task = wish.task or _task_of(column, n_rows)
     if not _fits(task, column, max_classes, findings):
         return None
-    return Target(column, task, None if task == "regression" else column.distinct, n_rows)
+    return Target((column,), task, None if task == "regression" else column.distinct, n_rows)
 
 
 def looks_like_codes(column: ColumnProfile, n_rows: int) -> bool:
@@ -65,25 +65,54 @@ def looks_like_codes(column: ColumnProfile, n_rows: int) -> bool:
     return column.distinct <= MAX_CODES and n_rows >= ROWS_PER_CODE * column.distinct
 
 
+def _several(
+    wish: ModelWish, names: tuple[str, ...], profile: TableProfile, findings: Findings
+) -> Target | None:
+    if wish.task not in (None, "regression"):
+        detail = f"Several targets are a regression; a {wish.task} task has one."
+        findings.problem("/task", "spec_dataset_mismatch", detail)
+        return None
+    columns = []
+    for place, name in enumerate(names):
+        pointer = f"{_POINTER}/{place}"
+        column = _usable(pointer, name, profile, findings)
+        if name in names[:place]:
+            findings.problem(pointer, "duplicate_target", "The target is named twice.")
+        elif column is not None and column.type != "numeric":
+            detail = f"Several targets must all be numeric; this one is {column.type}."
+            findings.problem(pointer, "spec_dataset_mismatch", detail)
+        elif column is not None:
+            columns.append(column)
+    if not columns or len(columns) < len(names):
+        return None
+    n_rows = profile.rows - max(column.missing for column in columns)
+    return Target(tuple(columns), "regression", None, n_rows)
+
+
 def _task_of(column: ColumnProfile, n_rows: int) -> Task:
     if column.type == "numeric" and not looks_like_codes(column, n_rows):
         return "regression"
     return "binary" if column.distinct == 2 else "multiclass"
 
 
-def _is_usable(column: ColumnProfile, n_rows: int, findings: Findings) -> bool:
-    if not n_rows:
-        findings.problem(_POINTER, "missing_target", "Every cell of the target is missing.")
+def _usable(
+    pointer: str, name: str, profile: TableProfile, findings: Findings
+) -> ColumnProfile | None:
+    column = profile.column(name)
+    if column is None:
+        findings.problem(pointer, "unknown_column", "The table has no column of this name.")
+    elif profile.rows == column.missing:
+        findings.problem(pointer, "missing_target", "Every cell of the target is missing.")
     elif column.type in ("ignore", "datetime"):
         detail = f"A column of type {column.type} cannot be predicted."
-        findings.problem(_POINTER, "target_type", detail)
+        findings.problem(pointer, "target_type", detail)
     elif column.distinct < 2:
         detail = "All rows have the same target: there is nothing to learn."
         code = "constant_target" if column.type == "numeric" else "one_class"
-        findings.problem(_POINTER, code, detail)
+        findings.problem(pointer, code, detail)
     else:
-        return True
-    return False
+        return column
+    return None
 
 
 def _fits(task: Task, column: ColumnProfile, max_classes: int, findings: Findings) -> bool:

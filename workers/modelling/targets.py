@@ -17,31 +17,34 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from workers.engine.network import Network
-    from workers.modelling.plan import Method
     from workers.tabular.features import Column
 
 
 @dataclass(frozen=True)
 class NumberTarget:
-    """A number, learned as `(y - center) / scale`."""
+    """Numbers, one or several side by side, each learned as `(y - center) / scale`."""
 
-    center: float
-    scale: float
+    centers: tuple[float, ...]
+    scales: tuple[float, ...]
 
     @classmethod
-    def fit(cls, values: NDArray[np.float64], method: Method) -> NumberTarget:
-        """From the training rows' values: standardised, or as they are under "none"."""
-        center, scale = moments(values) if method == "standard" else (0.0, 1.0)
-        return cls(center, scale or 1.0)
+    def fit(cls, values: NDArray[np.float64], *, standardise: bool) -> NumberTarget:
+        """From the training rows' values (N, T): standardised, or as they are."""
+        n_targets = values.shape[1]
+        if not standardise:
+            return cls((0.0,) * n_targets, (1.0,) * n_targets)
+        found = [moments(column) for column in values.T]
+        return cls(tuple(center for center, _ in found), tuple(scale or 1.0 for _, scale in found))
 
     def encode(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What the network learns (N, 1) for values (N,) in the data's own units."""
-        return ((values - self.center) / self.scale)[:, None]
+        """What the network learns (N, T) for values (N, T) in the data's own units."""
+        return np.divide(values - np.array(self.centers), np.array(self.scales))
 
     def decode(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
-        """Values (N,) in the data's own units of outputs (N, 1); may overflow to infinity."""
+        """Values (N, T) in the data's own units of outputs (N, T); may overflow to infinity."""
         with np.errstate(over="ignore", invalid="ignore"):
-            return outputs[:, 0].astype(np.float64) * self.scale + self.center
+            scaled = outputs.astype(np.float64) * np.array(self.scales)
+            return np.add(scaled, np.array(self.centers))
 
 
 @dataclass(frozen=True)
@@ -71,14 +74,16 @@ def target_to_plain(target: TargetEncoding) -> dict[str, Any]:
     """The encoding as plain data."""
     if isinstance(target, ClassTarget):
         return {"labels": list(target.labels)}
-    return {"center": target.center, "scale": target.scale}
+    return {"centers": list(target.centers), "scales": list(target.scales)}
 
 
 def target_from_plain(plain: Mapping[str, Any]) -> TargetEncoding:
-    """What `target_to_plain` wrote; KeyError or TypeError for anything else."""
+    """What `target_to_plain` wrote, also in format 1; KeyError or TypeError for anything else."""
     if "labels" in plain:
         return ClassTarget(tuple(plain["labels"]))
-    return NumberTarget(plain["center"], plain["scale"])
+    if "center" in plain:
+        return NumberTarget((plain["center"],), (plain["scale"],))
+    return NumberTarget(tuple(plain["centers"]), tuple(plain["scales"]))
 
 
 def read_classes(column: Column) -> tuple[tuple[str, ...], NDArray[np.intp]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from workers.tabular.encoders import MISSING, UNSEEN, CategoricalEncoder
+from workers.tabular.encoders import MISSING, UNSEEN, CodedEncoder
 from workers.tabular.features import MICROSECONDS
 from workers.tabular.types import BLANKS, parse_boolean, parse_datetime, parse_number
 
@@ -39,16 +39,20 @@ def json_reader(encoder: Encoder) -> CellReader:
 
     null is missing. A category also takes a number, as `spelled` writes it.
     """
-    if isinstance(encoder, CategoricalEncoder):
-        return _json_category(encoder)
-    return _JSON[encoder.type]
+    if not isinstance(encoder, CodedEncoder):
+        return _JSON[encoder.type]
+    if encoder.type == "boolean":
+        return _level_of_truth(encoder, _json_boolean)
+    return _json_category(encoder)
 
 
 def text_reader(encoder: Encoder) -> CellReader:
     """Reads the cells of a text file, None being missing."""
-    if isinstance(encoder, CategoricalEncoder):
-        return _text_category(encoder)
-    return _TEXT[encoder.type]
+    if not isinstance(encoder, CodedEncoder):
+        return _TEXT[encoder.type]
+    if encoder.type == "boolean":
+        return _level_of_truth(encoder, _text_boolean)
+    return _text_category(encoder)
 
 
 def spelled(number: float) -> str:
@@ -86,7 +90,7 @@ def _json_datetime(value: Any) -> float:
     return _text_datetime(value)
 
 
-def _json_category(encoder: CategoricalEncoder) -> CellReader:
+def _json_category(encoder: CodedEncoder) -> CellReader:
     codes = encoder.codes
 
     def read(value: Any) -> float:
@@ -128,11 +132,21 @@ def _text_datetime(cell: str | None) -> float:
     return ((moment - _EPOCH) // _MICROSECOND) / MICROSECONDS
 
 
-def _text_category(encoder: CategoricalEncoder) -> CellReader:
+def _text_category(encoder: CodedEncoder) -> CellReader:
     codes = encoder.codes
 
     def read(cell: str | None) -> float:
         return MISSING if cell is None else codes.get(cell.strip(BLANKS), UNSEEN)
+
+    return read
+
+
+def _level_of_truth(encoder: CodedEncoder, truth: CellReader) -> CellReader:
+    """Read a truth value as the level that it is."""
+    by_truth = {0.0: encoder.codes.get("false", UNSEEN), 1.0: encoder.codes.get("true", UNSEEN)}
+
+    def read(cell: Any) -> float:
+        return by_truth.get(truth(cell), MISSING)
 
     return read
 

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from workers.tabular.encoders import MISSING, UNSEEN, CategoricalEncoder, NumericEncoder
+from workers.tabular.encoders import (
+    MISSING,
+    UNSEEN,
+    CategoricalEncoder,
+    CodedEncoder,
+    NumericEncoder,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,7 +37,8 @@ class CellWarning:
 
     `used` is what was read in its place: the median for a missing number, the most frequent level
     for a missing category; the number itself where it is out of the training rows' range; None
-    for an unseen category, which stands at no level of its own.
+    for an unseen category, which stands at no level of its own, and for a missing one that is
+    read as such.
     """
 
     row: int
@@ -45,10 +52,10 @@ class CellWarnings:
 
     def __init__(self, encoders: Sequence[Encoder]) -> None:
         self._numeric = [e for e in encoders if isinstance(e, NumericEncoder)]
-        self._categorical = [e for e in encoders if isinstance(e, CategoricalEncoder)]
+        self._coded = [e for e in encoders if isinstance(e, CodedEncoder)]
         self._minimum = np.array([e.minimum for e in self._numeric])
         self._maximum = np.array([e.maximum for e in self._numeric])
-        self._knows_missing = np.array([e.has_missing for e in self._categorical], bool)
+        self._knows_missing = np.array([e.has_missing for e in self._coded], bool)
 
     def of(self, features: Features) -> tuple[CellWarning, ...]:
         """The warnings, by row and within a row by numeric, then categorical feature.
@@ -76,11 +83,12 @@ class CellWarnings:
 
     def _of_codes(self, codes: NDArray[np.intp], odd: NDArray[np.bool]) -> Iterator[CellWarning]:
         for row, place in np.argwhere(odd).tolist():
-            encoder = self._categorical[place]
-            if codes[row, place] == MISSING:
-                yield CellWarning(row, encoder.name, "imputed", encoder.most_frequent)
-            else:
+            encoder = self._coded[place]
+            if codes[row, place] == UNSEEN:
                 yield CellWarning(row, encoder.name, "unseen_category", None)
+            else:
+                used = encoder.most_frequent if isinstance(encoder, CategoricalEncoder) else None
+                yield CellWarning(row, encoder.name, "imputed", used)
 
 
 def _as_cell(encoder: NumericEncoder, number: float) -> Used:

@@ -1,7 +1,7 @@
 """How one column becomes numbers: what is learned from its training rows, and kept as plain data.
 
 A number is imputed by the median and standardised; a category becomes one column per level, of
-which one is 1 (one-hot).
+which one is 1 (one-hot), or the number of its level, for which the network learns a vector.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
 
 NumericType = Literal["numeric", "boolean", "datetime"]
+LevelType = Literal["categorical", "boolean"]
 FeatureType = Literal["numeric", "boolean", "datetime", "categorical"]
 
 MAX_LEVELS = 100
@@ -30,6 +31,7 @@ UNSEEN, MISSING = 0, 1
 
 _SQUARABLE = 1e100
 _NOWHERE = -1
+_LEVELS = "levels"
 
 
 @dataclass(frozen=True)
@@ -146,11 +148,57 @@ class CategoricalEncoder:
         return asdict(self) | {"levels": list(self.levels), "rare": list(self.rare)}
 
 
-Encoder = NumericEncoder | CategoricalEncoder
+@dataclass(frozen=True)
+class LevelEncoder:
+    """The number of the level, from 1 in sorted order; 0 for a missing or an unseen one.
+
+    `levels` are all that training rows have. Level 0 was taught by the rows that miss a value,
+    where `has_missing`, and by none otherwise.
+    """
+
+    name: str
+    type: LevelType
+    levels: tuple[str, ...]
+    has_missing: bool
+
+    @classmethod
+    def fit(
+        cls, name: str, kind: LevelType, counts: Mapping[str, int], *, n_missing: int
+    ) -> LevelEncoder:
+        """Learn from how often each level stands in the training rows; 0 times is never."""
+        levels = tuple(sorted(level for level in counts if counts[level]))
+        return cls(name, kind, levels, has_missing=n_missing > 0)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What its columns are called."""
+        return (self.name,)
+
+    @property
+    def n_levels(self) -> int:
+        """How many different numbers it writes, 0 among them."""
+        return len(self.levels) + 1
+
+    @cached_property
+    def codes(self) -> dict[str, int]:
+        """The code of every level that training rows had."""
+        return {level: code for code, level in enumerate(self.levels, start=MISSING + 1)}
+
+    def to_plain(self) -> dict[str, Any]:
+        """The encoder as plain data."""
+        return asdict(self) | {"levels": list(self.levels), "encoding": _LEVELS}
+
+
+CodedEncoder = CategoricalEncoder | LevelEncoder
+"""Those that read a code per cell; the other reads a number."""
+Encoder = NumericEncoder | CodedEncoder
 
 
 def encoder_from_plain(plain: Mapping[str, Any]) -> Encoder:
     """The encoder that `to_plain` wrote; KeyError or TypeError for anything else."""
+    if plain.get("encoding") == _LEVELS:
+        fields = {name: value for name, value in plain.items() if name != "encoding"}
+        return LevelEncoder(**{**fields, "levels": tuple(plain["levels"])})
     if plain["type"] == "categorical":
         lists = {name: tuple(plain[name]) for name in ("levels", "rare")}
         return CategoricalEncoder(**{**plain, **lists})

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from workers.tabular.encoders import (
     MISSING,
     UNSEEN,
-    CategoricalEncoder,
+    CodedEncoder,
     Encoder,
     FeatureType,
     NumericEncoder,
@@ -26,12 +26,14 @@ Column: TypeAlias = "pa.ChunkedArray[Any]"
 
 MICROSECONDS = 1e6
 
+_TRUTH = ("false", "true")
+
 
 @dataclass(frozen=True)
 class Features:
-    """The cells of N rows: numeric features' beside categorical features', each in their order.
+    """The cells of N rows: those read as numbers beside those read as levels, in their order.
 
-    numbers (N, numeric) float64, NaN where missing; codes (N, categorical), as the encoders count.
+    numbers (N, numeric) float64, NaN where missing; codes (N, coded), as the encoders count.
     """
 
     numbers: NDArray[np.float64]
@@ -41,12 +43,12 @@ class Features:
 def features_of(table: pa.Table, encoders: Sequence[Encoder]) -> Features:
     """The cells of a stored table's columns that these encoders were fitted on."""
     numeric = [e for e in encoders if isinstance(e, NumericEncoder)]
-    categorical = [e for e in encoders if isinstance(e, CategoricalEncoder)]
+    coded = [e for e in encoders if isinstance(e, CodedEncoder)]
     numbers = np.empty((table.num_rows, len(numeric)))
-    codes = np.empty((table.num_rows, len(categorical)), np.intp)
+    codes = np.empty((table.num_rows, len(coded)), np.intp)
     for place, number in enumerate(numeric):
         numbers[:, place] = numbers_of(table[number.name])
-    for place, category in enumerate(categorical):
+    for place, category in enumerate(coded):
         codes[:, place] = _codes_of(table[category.name], category)
     return Features(numbers, codes)
 
@@ -72,24 +74,27 @@ def numbers_of(column: Column) -> NDArray[np.float64]:
 
 
 def level_counts(column: Column) -> tuple[dict[str, int], int]:
-    """How often each level of a categorical column stands in it, and how many cells are missing."""
+    """How often each level of a column stands in it, and how many cells are missing."""
     levels, places = levels_of(column)
     counts = np.bincount(places, minlength=len(levels) + 1).tolist()
     return dict(zip(levels, counts, strict=False)), counts[-1]
 
 
 def levels_of(column: Column) -> tuple[list[str], NDArray[np.intp]]:
-    """The levels of a categorical column, and each row's (N,) place among them.
+    """The levels of a categorical or boolean column, and each row's (N,) place among them.
 
     A missing cell has the place behind the last. A level may stand in no row.
     """
+    if type_of(column) == "boolean":
+        truth = column.cast(pa.int8()).fill_null(pa.scalar(len(_TRUTH), pa.int8())).to_numpy()
+        return list(_TRUTH), truth.astype(np.intp)
     encoded: Any = column.unify_dictionaries().combine_chunks()
     levels: list[str] = encoded.dictionary.to_pylist()
     places = encoded.indices.fill_null(len(levels)).to_numpy()
     return levels, places.astype(np.intp)
 
 
-def _codes_of(column: Column, encoder: CategoricalEncoder) -> NDArray[np.intp]:
+def _codes_of(column: Column, encoder: CodedEncoder) -> NDArray[np.intp]:
     levels, places = levels_of(column)
     codes = np.array([*(encoder.codes.get(level, UNSEEN) for level in levels), MISSING], np.intp)
     return np.take(codes, places)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workers.tabular.cell_readers import CellError, json_reader, text_reader
-from workers.tabular.encoders import CategoricalEncoder
+from workers.tabular.encoders import CodedEncoder
 from workers.tabular.features import Features
 
 if TYPE_CHECKING:
@@ -49,13 +49,13 @@ class InputReader:
     The way without problems is kept short; only when it fails are the problems looked for.
     """
 
-    def __init__(self, encoders: Sequence[Encoder], target: str | None = None) -> None:
-        self._target = target
+    def __init__(self, encoders: Sequence[Encoder], targets: Collection[str] = ()) -> None:
+        self._targets = frozenset(targets)
         self._names = tuple(encoder.name for encoder in encoders)
         self._known = frozenset(self._names)
         self._json = tuple(json_reader(encoder) for encoder in encoders)
         self._text = tuple(text_reader(encoder) for encoder in encoders)
-        is_code = [isinstance(encoder, CategoricalEncoder) for encoder in encoders]
+        is_code = [isinstance(encoder, CodedEncoder) for encoder in encoders]
         self._code_places = np.flatnonzero(is_code)
         self._number_places = np.flatnonzero(np.logical_not(is_code))
 
@@ -113,7 +113,7 @@ class InputReader:
                 yield InputProblem(f"{pointer}/{pointer_part(name)}", "missing_feature", detail)
         for name in names:
             if name not in self._known:
-                is_target = name == self._target
+                is_target = name in self._targets
                 detail = "The model predicts this: leave it out." if is_target else self._reads()
                 yield InputProblem(f"{pointer}/{pointer_part(name)}", "unknown_feature", detail)
 

@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from workers.tabular.encoders import (
+    MISSING,
     CategoricalEncoder,
+    CodedEncoder,
     Encoder,
+    LevelEncoder,
     NumericEncoder,
     encoder_from_plain,
 )
+from workers.tabular.errors import TableError
 from workers.tabular.features import Features, features_of, level_counts, numbers_of, type_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -27,6 +31,15 @@ if TYPE_CHECKING:
     from workers.tabular.splits import Rows
 
 Method = Literal["standard", "none"]
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Where the numbers of a column's levels stand among the inputs, and how many there are."""
+
+    index: int
+    count: int
+
 
 _PIECE = 65_536
 
@@ -37,6 +50,8 @@ class Preprocessing:
 
     standard  numbers imputed by the median with an indicator, and standardised; categories one-hot
     none      numbers as they are, a missing one at the median; no categories
+
+    Either way, a column that the network embeds is the number of its level.
     """
 
     method: Method
@@ -44,10 +59,21 @@ class Preprocessing:
 
     @classmethod
     def fit(
-        cls, table: pa.Table, rows: Rows, features: Sequence[str], method: Method
+        cls,
+        table: pa.Table,
+        rows: Rows,
+        features: Sequence[str],
+        method: Method,
+        embedded: Collection[str] = (),
     ) -> Preprocessing:
         """Learn from these rows of a stored table, and from no other."""
-        return cls(method, tuple(_fit(name, table[name].take(rows), method) for name in features))
+        encoders = (
+            _fit_levels(name, table[name].take(rows))
+            if name in embedded
+            else _fit(name, table[name].take(rows), method)
+            for name in features
+        )
+        return cls(method, tuple(encoders))
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -69,14 +95,31 @@ class Preprocessing:
                 taken.add(named[-1])
         return tuple(named)
 
+    @cached_property
+    def levels(self) -> dict[str, Levels]:
+        """The embedded columns among the inputs."""
+        starts = np.cumsum([0, *(len(encoder.outputs) for encoder in self.encoders)]).tolist()
+        return {
+            encoder.name: Levels(start, encoder.n_levels)
+            for encoder, start in zip(self.encoders, starts, strict=False)
+            if isinstance(encoder, LevelEncoder)
+        }
+
     def transform_table(
-        self, table: pa.Table, dtype: np.dtype[np.floating], rows: Rows | None = None
+        self,
+        table: pa.Table,
+        dtype: np.dtype[np.floating],
+        rows: Rows | None = None,
+        empty: Callable[[tuple[int, int], np.dtype[np.floating]], NDArray[Any]] = np.empty,
     ) -> NDArray[Any]:
-        """The inputs (N, I) of these rows of a stored table (None: of all), in their order."""
+        """The inputs (N, I) of these rows of a stored table (None: of all), in their order.
+
+        `empty` makes the matrix, for one that is to lie elsewhere than in memory.
+        """
         columns = table.select(list(self.features))
         if rows is None:
             rows = np.arange(table.num_rows)
-        X = np.empty((len(rows), self._plan.n_outputs), dtype)
+        X = empty((len(rows), self._plan.n_outputs), dtype)
         # In pieces: what is needed on the way to float32 takes five times the memory of the result.
         for start in range(0, len(rows), _PIECE):
             piece = columns.take(rows[start : start + _PIECE])
@@ -94,9 +137,11 @@ class Preprocessing:
         with np.errstate(over="ignore", invalid="ignore"):
             X[:, plan.numbers] = (np.where(missing, plan.fill, numbers) - plan.center) / plan.scale
         X[:, plan.indicators] = missing[:, plan.indicated]
-        ones = plan.columns[features.codes + plan.first_code]
+        ones = plan.columns[features.codes[:, plan.one_hot] + plan.first_code]
         row, place = np.nonzero(ones >= 0)
         X[row, ones[row, place]] = 1.0
+        if len(plan.embedded):
+            X[:, plan.levels] = np.maximum(features.codes[:, plan.embedded] - MISSING, 0)
         return X
 
     def to_plain(self) -> dict[str, Any]:
@@ -128,14 +173,19 @@ class _Plan:
         self.indicated = np.flatnonzero([e.indicator for e, _ in numeric])
         self.indicators = self.numbers[self.indicated] + 1
 
+        coded = [(e, at) for e, at in placed if isinstance(e, CodedEncoder)]
         columns: list[int] = []
         first_code = []
-        for e, at in placed:
+        for e, at in coded:
             if isinstance(e, CategoricalEncoder):
                 first_code.append(len(columns))
                 columns.extend(at + place if place >= 0 else place for place in e.places)
         self.first_code = np.array(first_code, np.intp)
         self.columns = np.array(columns, np.intp)
+        is_embedded = [isinstance(e, LevelEncoder) for e, _ in coded]
+        self.one_hot = np.flatnonzero(np.logical_not(is_embedded))
+        self.embedded = np.flatnonzero(is_embedded)
+        self.levels = np.array([coded[place][1] for place in self.embedded], np.intp)
 
 
 def _fit(name: str, column: Column, method: Method) -> Encoder:
@@ -145,6 +195,14 @@ def _fit(name: str, column: Column, method: Method) -> Encoder:
         return CategoricalEncoder.fit(name, counts, n_missing=n_missing)
     standardise = method == "standard"
     return NumericEncoder.fit(name, kind, numbers_of(column), standardise=standardise)
+
+
+def _fit_levels(name: str, column: Column) -> LevelEncoder:
+    kind = type_of(column)
+    if kind not in ("categorical", "boolean"):
+        raise TableError("column_type", "a column without levels cannot be embedded", column=name)
+    counts, n_missing = level_counts(column)
+    return LevelEncoder.fit(name, kind, counts, n_missing=n_missing)
 
 
 def _free_name(name: str, taken: set[str]) -> str:

@@ -149,7 +149,7 @@ def test_a_number_is_spelled_as_a_label(number: float, text: str) -> None:
 
 
 def test_the_target_among_the_features_is_told_apart_from_other_names() -> None:
-    reader = InputReader(PREPROCESSING.encoders, "outcome")
+    reader = InputReader(PREPROCESSING.encoders, ("outcome",))
     row = dict.fromkeys(encoder.name for encoder in PREPROCESSING.encoders)
     with pytest.raises(PredictionInputError) as raised:
         reader.rows([row | {"outcome": 1.0, "typo": 1.0}])

@@ -1,0 +1,67 @@
+"""What is measured after every epoch on the validation rows, beside the loss."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from workers.modelling import measures
+from workers.modelling.targets import NumberTarget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from workers.engine.spec import Monitor
+    from workers.engine.tensors import Array
+    from workers.modelling.targets import ClassTarget, TargetEncoding
+
+    Measure = Callable[[Array], dict[str, float]]
+
+PREFIX = "val_"
+
+
+def epoch_measure(
+    target: TargetEncoding, truth: NDArray[Any], monitor: Monitor | None = None
+) -> Measure:
+    """A function of the network's answers (N, K) on rows with this truth, and of nothing else.
+
+    Numbers: val_rmse, val_mae and val_r2 (left out where the truth does not vary), averaged over
+    several targets. Classes: val_accuracy, val_balanced_accuracy, val_log_loss; val_auc, which
+    takes sorting, only where it is the monitor. All in the data's own units, every row counting
+    alike.
+    """
+    if isinstance(target, NumberTarget):
+        return lambda outputs: _named(average_errors(truth, target.decode(outputs)))
+    with_auc = monitor == f"{PREFIX}auc"
+    return lambda outputs: _named(_class_measures(target, truth, outputs, with_auc=with_auc))
+
+
+def average_errors(
+    truth: NDArray[np.float64], values: NDArray[np.float64]
+) -> dict[str, float | None]:
+    """r2, rmse and mae of values (N, T), each the mean over the targets that have it."""
+    found = {}
+    for name, by_target in measures.regression_errors(truth, values).items():
+        there = [x for x in by_target.tolist() if name != "r2" or not math.isnan(x)]
+        found[name] = sum(there) / len(there) if there else None
+    return found
+
+
+def _class_measures(
+    target: ClassTarget, truth: NDArray[np.intp], outputs: Array, *, with_auc: bool
+) -> dict[str, float | None]:
+    probabilities = target.probabilities(outputs)
+    predicted = probabilities.argmax(axis=1)
+    found: dict[str, float | None] = {
+        "accuracy": measures.accuracy(truth, predicted),
+        "balanced_accuracy": measures.balanced_accuracy(truth, predicted),
+        "log_loss": measures.log_loss(truth, probabilities),
+    }
+    return found | {"auc": measures.auc(truth, probabilities)} if with_auc else found
+
+
+def _named(figures: dict[str, float | None]) -> dict[str, float]:
+    return {f"{PREFIX}{name}": value for name, value in figures.items() if value is not None}

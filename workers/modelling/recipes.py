@@ -24,12 +24,28 @@ from workers.modelling.training_choice import SMALL_TABLE, check_training, resol
 from workers.modelling.weight_checks import check_weights
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from workers.modelling.output_layer import Output
+    from workers.modelling.plan import Recipe
     from workers.modelling.row_division import Division
     from workers.modelling.target_task import Target
     from workers.tabular.profile import ColumnProfile, TableProfile
 
 DEFAULT_LIMITS = PlanLimits()
+
+RECIPES: Mapping[Recipe, str] = {
+    "auto": "What suits most tables: the recipe mlp.",
+    "mlp": (
+        "Two hidden layers, 32 units of tanh where fewer than 2,000 rows train and 128 of ReLU "
+        "otherwise; Adam, batches and epochs by the number of rows, stopped early on val_loss."
+    ),
+    "linear": (
+        "No hidden layer: a linear, logistic or softmax regression, whose report has the "
+        "coefficients."
+    ),
+}
+"""The networks that need not be written out, in words."""
 
 
 def resolve(

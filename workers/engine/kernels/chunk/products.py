@@ -1,0 +1,91 @@
+"""The matrix products of a step, by the BLAS that SciPy brings, without a detour through Python."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+from llvmlite import binding, ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from scipy.linalg import cython_blas
+
+_SYMBOLS = {types.float32: "slope_sgemm", types.float64: "slope_dgemm"}
+
+
+def _address(name: str) -> int:
+    """Where a function of `scipy.linalg.cython_blas` lies: exported so that others can call it."""
+    api = ctypes.pythonapi
+    api.PyCapsule_GetName.restype = ctypes.c_char_p
+    api.PyCapsule_GetName.argtypes = [ctypes.py_object]
+    api.PyCapsule_GetPointer.restype = ctypes.c_void_p
+    api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
+    capsule = cython_blas.__pyx_capi__[name]
+    return int(api.PyCapsule_GetPointer(capsule, api.PyCapsule_GetName(capsule)))
+
+
+# By name, so that compiled code can be kept: the address is another one in every process.
+binding.add_symbol(_SYMBOLS[types.float32], _address("sgemm"))
+binding.add_symbol(_SYMBOLS[types.float64], _address("dgemm"))
+
+
+@intrinsic
+def multiply(
+    _context: Any, a: Any, _a_transposed: Any, b: Any, _b_transposed: Any, out: Any, _added: Any
+) -> Any:
+    """Out = op(a) op(b), or out += op(a) op(b) where added; op transposes where it says so.
+
+    All C-contiguous matrices of one dtype, their shapes fitting: nothing is checked.
+    """
+    signature = types.void(a, types.boolean, b, types.boolean, out, types.boolean)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        a, a_transposed, b, b_transposed, out, added = arguments
+        integer, letter = ir.IntType(32), ir.IntType(8)
+        pointer = letter.as_pointer()
+        number = context.get_value_type(signature.args[0].dtype)
+
+        def by_address(value: Any) -> Any:
+            slot = cgutils.alloca_once_value(builder, value)
+            return builder.bitcast(slot, pointer)
+
+        def operand(index: int, value: Any) -> tuple[Any, Any, Any]:
+            array = context.make_array(signature.args[index])(context, builder, value)
+            rows, columns = cgutils.unpack_tuple(builder, array.shape, 2)
+            data = builder.bitcast(array.data, pointer)
+            return data, builder.trunc(rows, integer), builder.trunc(columns, integer)
+
+        def operation(transposed: Any) -> Any:
+            return by_address(builder.select(transposed, letter(ord("T")), letter(ord("N"))))
+
+        a_data, a_rows, a_columns = operand(0, a)
+        b_data, _, b_columns = operand(2, b)
+        out_data, rows, columns = operand(4, out)
+        inner = builder.select(a_transposed, a_rows, a_columns)
+        beta = builder.select(added, number(1.0), number(0.0))
+        # BLAS counts down the columns: what it is given is out^T = op(b)^T op(a)^T.
+        kind = ir.FunctionType(ir.VoidType(), [pointer] * 13)
+        name = _SYMBOLS[signature.args[0].dtype]
+        gemm = cgutils.get_or_insert_function(builder.module, kind, name)
+        builder.call(
+            gemm,
+            [
+                operation(b_transposed),
+                operation(a_transposed),
+                by_address(columns),
+                by_address(rows),
+                by_address(inner),
+                by_address(number(1.0)),
+                b_data,
+                by_address(b_columns),
+                a_data,
+                by_address(a_columns),
+                by_address(beta),
+                out_data,
+                by_address(columns),
+            ],
+        )
+        return context.get_dummy_value()
+
+    return signature, generate

@@ -1,0 +1,165 @@
+"""How the kernels are compiled, and the few operations that Python has no notation for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from workers.engine.kernels import cache
+from workers.engine.kernels.processor import this_target
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+if numba.config.CPU_NAME is None:
+    numba.config.CPU_NAME, numba.config.CPU_FEATURES = this_target()
+numba.config.CACHE_LOCATOR_CLASSES = cache.LOCATOR
+
+_FLAGS: dict[str, Any] = {
+    # A division by 0 gives an infinity or a NaN, as in NumPy.
+    "error_model": "numpy",
+    # Fused multiply-adds, and no care for the sign of a zero. Not the rest of "fast" mathematics:
+    # sums keep their order and NaN its meaning, for a diverged run is known by it.
+    "fastmath": {"contract", "nsz"},
+}
+
+
+def inlined(function: F) -> F:
+    """A function that others are made of; LLVM puts it into them."""
+    made: F = numba.njit(**_FLAGS)(function)
+    return made
+
+
+def compiled(function: F) -> F:
+    """A function that Python calls: kept where there is a place, and holding no lock as it runs."""
+    made: F = numba.njit(cache=cache.folder() is not None, nogil=True, **_FLAGS)(function)
+    return made
+
+
+_MANTISSA_BITS = {types.float32: 23, types.float64: 52}
+_EXPONENT_BIAS = {types.float32: 127, types.float64: 1023}
+
+
+def constant(value: float | None = None, **values: float) -> Any:
+    """Return a function of x that gives a number in the type of x.
+
+    Python's own numbers are float64 and would widen what they meet. A number that differs between
+    the precisions is given by their names.
+    """
+    if value is not None:
+        values = {"float32": value, "float64": value}
+    return polynomial(**{name: (number,) for name, number in values.items()})
+
+
+def polynomial(**terms: tuple[float, ...]) -> Any:
+    """Return a function of x: c0 + c1 x + c2 x^2 ..., with the coefficients of x's own type.
+
+    Args:
+        terms: for float32 and float64, c0 first.
+    """
+
+    @intrinsic
+    def horner(_context: Any, x: Any) -> Any:
+        coefficients = terms[x.name]
+
+        def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            kind = arguments[0].type
+            total = ir.Constant(kind, coefficients[-1])
+            for coefficient in reversed(coefficients[:-1]):
+                product = builder.fmul(total, arguments[0])
+                total = builder.fadd(product, ir.Constant(kind, coefficient))
+            return total
+
+        return x(x), generate
+
+    return horner
+
+
+@intrinsic
+def cast(_context: Any, number: Any, x: Any) -> Any:
+    """Give any number the type of x."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return context.cast(builder, arguments[0], signature.args[0], x)
+
+    return x(number, x), generate
+
+
+@intrinsic
+def power_of_two(_context: Any, n: Any) -> Any:
+    """2^n for a whole n in the range of the normal numbers, by writing n into the exponent."""
+    bits, bias = _MANTISSA_BITS[n], _EXPONENT_BIAS[n]
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        integer = ir.IntType(n.bitwidth)
+        whole = builder.fptosi(arguments[0], integer)
+        biased = builder.add(whole, ir.Constant(integer, bias))
+        shifted = builder.shl(biased, ir.Constant(integer, bits))
+        return builder.bitcast(shifted, arguments[0].type)
+
+    return n(n), generate
+
+
+@intrinsic
+def exponent_of(_context: Any, x: Any) -> Any:
+    """Return the whole n of x = m 2^n with m in [1, 2), for a normal number x > 0."""
+    bits, bias = _MANTISSA_BITS[x], _EXPONENT_BIAS[x]
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        integer = ir.IntType(x.bitwidth)
+        pattern = builder.bitcast(arguments[0], integer)
+        shifted = builder.lshr(pattern, ir.Constant(integer, bits))
+        exponent = builder.sub(shifted, ir.Constant(integer, bias))
+        return builder.sitofp(exponent, arguments[0].type)
+
+    return x(x), generate
+
+
+@intrinsic
+def vector(_context: Any, memory: Any, start: Any, size: Any) -> Any:
+    """A view of `size` elements of a flat array; nothing is checked, and no reference is kept."""
+    kind = types.Array(memory.dtype, 1, "C")
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _view(context, builder, signature, arguments)
+
+    return kind(memory, start, size), generate
+
+
+@intrinsic
+def matrix(_context: Any, memory: Any, start: Any, rows: Any, columns: Any) -> Any:
+    """A view of rows x columns elements of a flat array, row after row, as `vector`."""
+    kind = types.Array(memory.dtype, 2, "C")
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _view(context, builder, signature, arguments)
+
+    return kind(memory, start, rows, columns), generate
+
+
+def _view(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    memory, start, *shape = arguments
+    source = context.make_array(signature.args[0])(context, builder, memory)
+    view = context.make_array(signature.return_type)(context, builder)
+    word = context.get_value_type(types.intp)
+    itemsize = ir.Constant(word, context.get_abi_sizeof(source.data.type.pointee))
+    shape = [builder.sext(n, word) if n.type != word else n for n in shape]
+    strides = [itemsize]
+    for extent in reversed(shape[1:]):
+        strides.insert(0, builder.mul(strides[0], extent))
+    view.data = builder.gep(source.data, [start])
+    view.shape = cgutils.pack_array(builder, shape, ty=word)
+    view.strides = cgutils.pack_array(builder, strides, ty=word)
+    view.itemsize = itemsize
+    count = shape[0]
+    for extent in shape[1:]:
+        count = builder.mul(count, extent)
+    view.nitems = count
+    view.meminfo = context.get_constant_null(types.MemInfoPointer(types.voidptr))
+    view.parent = context.get_constant_null(types.pyobject)
+    return view._getvalue()

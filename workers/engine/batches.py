@@ -6,49 +6,67 @@ that fits into the cache costs less than a shuffled copy of the whole matrix, an
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+from workers.engine import losses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from workers.engine.tensors import Array
+    from workers.engine.problem import Problem
+    from workers.engine.tensors import Memory
 
 STRETCH_BYTES = 1 << 20
 """About half of a usual level-2 cache."""
 
-Batch = tuple[Any, Any]
+
+class Batch(NamedTuple):
+    """X (B, I), y (B, ...), weights (B,) or None."""
+
+    X: Any
+    y: Any
+    weights: Any
 
 
 class Batches:
-    """Rows X (N, I) and targets y (N, ...) in batches of `batch_size`; the last may be smaller.
+    """Rows in batches of `batch_size`; the last may be smaller.
 
     The views of the stretch are built once. A batch is valid until another stretch is entered.
     """
 
-    def __init__(self, X: Array, y: NDArray[Any], batch_size: int) -> None:
-        self._X, self._y = X, y
-        self.n_rows = len(X)
+    def __init__(self, rows: Batch, batch_size: int, memory: Memory) -> None:
+        self._memory = memory
+        self._sources = [array for array in rows if array is not None]
+        self.n_rows = len(rows.X)
         self.batch_size = min(batch_size, self.n_rows)
         self.tail = self.n_rows % self.batch_size
         self.count = -(-self.n_rows // self.batch_size)
-        row_bytes = max(1, (X.nbytes + y.nbytes) // self.n_rows)
+        row_bytes: int = max(1, sum(array.nbytes for array in self._sources) // self.n_rows)
         fitting = max(1, STRETCH_BYTES // (row_bytes * self.batch_size))
         self._per_stretch = min(fitting, self.count)
-        rows = min(self._per_stretch * self.batch_size, self.n_rows)
-        self._stretch_X = np.empty((rows, *X.shape[1:]), X.dtype)
-        self._stretch_y = np.empty((rows, *y.shape[1:]), y.dtype)
+        self._length = min(self._per_stretch * self.batch_size, self.n_rows)
+        self._stretch = Batch(
+            *(
+                None
+                if array is None
+                else memory.xp.empty((self._length, *array.shape[1:]), array.dtype)
+                for array in rows
+            )
+        )
+        self._targets = [array for array in self._stretch if array is not None]
         self._views = list(self._cut())
-        self._tail_view = self._cut_tail()
+        start = (self.count - 1) % self._per_stretch * self.batch_size
+        self._tail_view = self._view(start, start + self.tail)
         self._loaded = -1
         self._order: NDArray[np.intp] | None = None
 
     def enter(self, order: NDArray[np.intp] | None) -> None:
         """Begin an epoch in this order of the rows; None is the order of the table."""
-        self._order = order
+        self._order = None if order is None else self._memory.xp.asarray(order)
         self._loaded = -1
 
     def batch(self, index: int) -> Batch:
@@ -61,23 +79,32 @@ class Batches:
         return self._views[place]
 
     def _load(self, stretch: int) -> None:
-        start = stretch * self._per_stretch * self.batch_size
-        end = min(start + len(self._stretch_X), self.n_rows)
-        for source, target in ((self._X, self._stretch_X), (self._y, self._stretch_y)):
+        start = stretch * self._length
+        end = min(start + self._length, self.n_rows)
+        for source, target in zip(self._sources, self._targets, strict=True):
             if self._order is None:
-                np.copyto(target[: end - start], source[start:end])
+                self._memory.xp.copyto(target[: end - start], source[start:end])
             else:
-                # "clip" is there for the speed alone: a permutation is never out of range.
-                rows = self._order[start:end]
-                np.take(source, rows, axis=0, out=target[: end - start], mode="clip")
+                self._memory.take_rows(source, self._order[start:end], target[: end - start])
         self._loaded = stretch
 
     def _cut(self) -> Iterator[Batch]:
-        for start in range(0, len(self._stretch_X), self.batch_size):
-            end = start + self.batch_size
-            yield self._stretch_X[start:end], self._stretch_y[start:end]
+        for start in range(0, self._length, self.batch_size):
+            yield self._view(start, start + self.batch_size)
 
-    def _cut_tail(self) -> Batch:
-        start = (self.count - 1) % self._per_stretch * self.batch_size
-        end = start + self.tail
-        return self._stretch_X[start:end], self._stretch_y[start:end]
+    def _view(self, start: int, end: int) -> Batch:
+        return Batch(*(None if a is None else a[start:end] for a in self._stretch))
+
+
+def training_rows(problem: Problem) -> Batch:
+    """The rows that train, as the kernels take them, copied only where they must be.
+
+    Raises ValueError where rows, targets and weights do not fit together.
+    """
+    data, network = problem.data, problem.network
+    dtype = problem.memory.dtype
+    X = np.ascontiguousarray(data.X, dtype)
+    y = losses.as_targets(problem.spec.loss, data.y, (len(X), network.n_outputs), dtype)
+    weights = losses.as_weights(data.weights, len(X), dtype)
+    to_device = problem.kernels.to_device
+    return Batch(to_device(X), to_device(y), None if weights is None else to_device(weights))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
+
+from workers.engine.spec import FocalSpec, OutputActivation, SoftmaxCrossEntropySpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,14 +16,24 @@ if TYPE_CHECKING:
     from workers.engine.backend import DType
     from workers.engine.kernels.contract import ActivationKernel, Kernels, LossKernel
     from workers.engine.spec import Activation, Loss
-    from workers.engine.tensors import Array, Shape
+    from workers.engine.tensors import Array, Memory, Shape
 
-OUTPUT_ACTIVATIONS: Mapping[str, tuple[Activation, ...]] = {
-    "mse": ("identity", "sigmoid", "tanh", "relu", "softmax"),
+_ANY: tuple[OutputActivation, ...] = get_args(OutputActivation)
+
+OUTPUT_ACTIVATIONS: Mapping[str, tuple[OutputActivation, ...]] = {
+    "mse": _ANY,
+    "mae": _ANY,
+    "huber": _ANY,
+    "quantile": _ANY,
+    "poisson": ("exponential",),
     "binary_cross_entropy": ("sigmoid",),
     "softmax_cross_entropy": ("softmax",),
+    "focal": ("sigmoid", "softmax"),
 }
-"""The output activations that each loss goes with; the cross-entropies contain theirs."""
+"""The output activations that each loss goes with."""
+
+_FROM_LOGITS = frozenset(kind for kind, allowed in OUTPUT_ACTIVATIONS.items() if allowed != _ANY)
+"""The losses that contain their output activation."""
 
 
 class LossActivationError(ValueError):
@@ -35,23 +47,28 @@ class LossActivationError(ValueError):
 
 
 def on_batch(
-    loss: Loss, activation: Activation, shape: Shape, dtype: DType, kernels: Kernels
+    loss: Loss, activation: Activation, shape: Shape, memory: Memory, kernels: Kernels
 ) -> LossKernel:
-    """The function from logits (B, K) and targets to the mean loss and dL/dlogits."""
+    """The function from logits (..., B, K) and targets to the mean loss and dL/dlogits."""
     if activation not in OUTPUT_ACTIVATIONS[loss.type]:
         raise LossActivationError(loss.type, activation)
-    kernel = kernels.losses[loss.type](shape, dtype)
-    if loss.type != "mse" or activation == "identity":
+    binary = isinstance(loss, FocalSpec) and activation == "sigmoid"
+    kernel = kernels.losses["binary_focal" if binary else loss.type](loss, memory, shape)
+    if loss.type in _FROM_LOGITS or activation == "identity":
         return kernel
-    return _ThroughActivation(kernel, kernels.activations[activation](shape, dtype), shape, dtype)
+    through = kernels.activations[activation](memory, shape, True)
+    return _ThroughActivation(kernel, through, memory.empty(shape), memory.xp)
 
 
 def as_targets(loss: Loss, y: NDArray[Any], shape: Shape, dtype: DType) -> NDArray[Any]:
     """Targets in the form that the loss takes for logits of `shape` (N, K), copied only if needed.
 
+    The focal loss takes labels (N,) with softmax and numbers (N, K) with sigmoid.
+
     Raises ValueError for another shape, for no rows at all, and for labels outside [0, K).
     """
-    labels = loss.type == "softmax_cross_entropy"
+    focal = isinstance(loss, FocalSpec)
+    labels = isinstance(loss, SoftmaxCrossEntropySpec) or (focal and y.ndim == 1)
     expected = shape[:1] if labels else shape
     if y.shape != expected:
         raise ValueError(f"{loss.type} needs targets of shape {expected}, not {y.shape}")
@@ -64,19 +81,36 @@ def as_targets(loss: Loss, y: NDArray[Any], shape: Shape, dtype: DType) -> NDArr
     return np.ascontiguousarray(y, np.intp)
 
 
+def as_weights(weights: NDArray[Any] | None, n_rows: int, dtype: DType) -> Array | None:
+    """Weights (N,) of rows in the precision of the run, copied only if needed.
+
+    Raises ValueError for another shape, for a weight that is negative or not finite, and where
+    all are 0.
+    """
+    if weights is None:
+        return None
+    if weights.shape != (n_rows,):
+        raise ValueError(f"weights of shape {(n_rows,)} are needed, not {weights.shape}")
+    if not np.isfinite(weights).all() or weights.min() < 0.0 or weights.max() == 0.0:
+        raise ValueError("weights must be finite and >= 0, and not all 0")
+    return np.ascontiguousarray(weights, dtype)
+
+
 class _ThroughActivation:
     """A loss on outputs y = f(z), with the gradient taken back to the logits z."""
 
     def __init__(
-        self, loss: LossKernel, activation: ActivationKernel, shape: Shape, dtype: DType
+        self, loss: LossKernel, activation: ActivationKernel, outputs: Array, xp: Any
     ) -> None:
         self._loss = loss
         self._activation = activation
-        self._outputs = np.empty(shape, dtype)
+        self._outputs = outputs
+        self._xp = xp
 
-    def __call__(self, scores: Array, targets: Any, gradient: Array) -> float:
-        np.copyto(self._outputs, scores)
+    def __call__(
+        self, scores: Array, targets: Any, weights: Array | None, gradient: Array, value: Array
+    ) -> None:
+        self._xp.copyto(self._outputs, scores)
         self._activation.forward(self._outputs)
-        value = self._loss(self._outputs, targets, gradient)
+        self._loss(self._outputs, targets, weights, gradient, value)
         self._activation.backward(self._outputs, gradient)
-        return value

@@ -7,8 +7,12 @@ epoch to the next, so that any epoch can be entered directly after a restart.
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class Purpose(IntEnum):
@@ -27,3 +31,8 @@ def generator(seed: int, purpose: Purpose, index: int = 0) -> np.random.Generato
     key = np.array([seed, purpose], dtype=np.uint64)
     counter = np.array([0, 0, index, 0], dtype=np.uint64)
     return np.random.Generator(np.random.Philox(key=key, counter=counter))
+
+
+def shuffled(seed: int, epoch: int, n_rows: int) -> NDArray[np.intp]:
+    """The order (n_rows,) of the rows in an epoch, counted from 0."""
+    return generator(seed, Purpose.SHUFFLE, epoch).permutation(n_rows)

@@ -1,67 +1,77 @@
-"""The steps of an epoch: forward, loss, backward, update, for each batch once."""
+"""The steps of an epoch: forward, loss, backward, update, op by op through the kernels."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workers.engine import losses, optimizers, rng
-from workers.engine.batches import Batches
+from workers.engine import divergence, losses, rng
+from workers.engine.batches import Batches, training_rows
+from workers.engine.descent import Descent
+from workers.engine.kernels.contract import UpdateVectors
 from workers.engine.tensors import BatchRows
+from workers.engine.timetable import Timetable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from workers.engine.kernels.contract import Kernels
-    from workers.engine.network import Network
-    from workers.engine.spec import TrainingSpec
+    from numpy.typing import NDArray
+
+    from workers.engine.batches import Batch
+    from workers.engine.problem import Problem
     from workers.engine.state import TrainingState
     from workers.engine.tensors import Array
 
 
 class Steps:
-    """Moves the state's parameters; all memory is taken here, none per step."""
+    """Moves the state's parameters; all memory is taken here, none per step.
 
-    def __init__(
-        self,
-        network: Network,
-        state: TrainingState,
-        rows: tuple[Array, Any],
-        spec: TrainingSpec,
-        kernels: Kernels,
-    ) -> None:
-        dtype = state.parameters.dtype
-        X = np.ascontiguousarray(rows[0], dtype)
-        y = losses.as_targets(spec.loss, rows[1], (len(X), network.n_outputs), dtype)
-        self.n_rows = len(X)
+    `total_weight` is what the rows of an epoch count together: its loss is a mean by it.
+    """
+
+    def __init__(self, problem: Problem, state: TrainingState) -> None:
+        network, spec, memory = problem.network, problem.spec, problem.memory
+        self._problem = problem
         self._state = state
-        self._layout = network.layout
-        self._spec = spec
-        self._batches = Batches(X, y, spec.batch_size)
-        gradient = np.empty_like(state.parameters)
-        self._optimizer = optimizers.on_parameters(
-            spec.optimizer, state.parameters, gradient, state.slots, kernels
-        )
+        self._batches = Batches(training_rows(problem), spec.batch_size, memory)
+        self._weighing = Weighing(problem, self._batches)
+        self.n_rows = self._batches.n_rows
+        self.total_weight = self._weighing.total
+        self._group = spec.accumulate
+        self._count = -(-self._batches.count // self._group)
+        self._gradient = memory.empty((network.n_trainable,))
+        self._mean = memory.empty((network.n_trainable if self._group > 1 else 0,))
+        vectors = UpdateVectors(state.parameters, self._gradient, state.slots, network.n_decayed)
+        self._descend = Descent(problem, vectors, state.average)
         sizes = {self._batches.batch_size, self._batches.tail} - {0}
         self._passes = {
-            size: _Pass(network, size, (state.parameters, gradient), spec, kernels)
-            for size in sizes
+            size: Pass(problem, size, state.parameters, self._gradient) for size in sizes
         }
+        self._timetable = Timetable(spec, self._count)
+        self._losses = memory.empty((problem.kernels.steps_per_check * self._group,))
+        self._loss_slots = [self._losses[i : i + 1].reshape(()) for i in range(len(self._losses))]
+        self._unread: list[tuple[int, float]] = []
 
-    def enter_epoch(self, seed: int) -> None:
+    @property
+    def learning_rate(self) -> float:
+        """That of the last step done."""
+        return self._timetable.rate(max(1, self._state.step))
+
+    def enter_epoch(self) -> None:
         """Go to the state's place in its epoch: its order is a function of seed and epoch."""
-        order = None
-        if self._spec.shuffle:
-            random = rng.generator(seed, rng.Purpose.SHUFFLE, self._state.epoch)
-            order = random.permutation(self.n_rows)
+        state, order = self._state, None
+        if self._problem.spec.shuffle:
+            order = rng.shuffled(self._problem.seed, state.epoch, self.n_rows)
         self._batches.enter(order)
+        self._weighing.enter(order)
+        self._timetable.enter(state.plateau_factor)
 
     def remain(self) -> bool:
         """Whether the epoch has steps to go, in a run that has not stopped."""
         state = self._state
-        return state.stop_reason is None and state.step_in_epoch < self._batches.count
+        return state.stop_reason is None and state.step_in_epoch < self._count
 
     def advance(self, clock: Callable[[], float], until: float) -> None:
         """At least one step, then further ones until the time or the epoch is over."""
@@ -69,44 +79,104 @@ class Steps:
             self._step()
             while self.remain() and clock() < until:
                 self._step()
+            if self._unread:
+                self._read_losses()
 
     def _step(self) -> None:
         state = self._state
-        X, y = self._batches.batch(state.step_in_epoch)
-        loss = self._passes[len(X)].gradient(X, y)
+        first = state.step_in_epoch * self._group
         state.step += 1
-        if not math.isfinite(loss):
-            state.diverge(self._layout.first_non_finite(state.parameters) or "loss")
+        if self._group == 1:
+            self._backpropagate(first)
+        else:
+            self._accumulate(range(first, min(first + self._group, self._batches.count)))
+        if len(self._unread) == len(self._losses) and not self._read_losses():
             return
-        self._optimizer.step(state.step, self._spec.optimizer.learning_rate)
+        self._descend(self._timetable.coefficients(state.step))
         state.step_in_epoch += 1
-        state.loss_sum += loss * len(X)
+
+    def _backpropagate(self, index: int) -> None:
+        """Leave the gradient of a batch in the gradient vector."""
+        state, batch = self._state, self._batches.batch(index)
+        value = self._loss_slots[len(self._unread)]
+        number = state.epoch * self._batches.count + index + 1
+        self._passes[len(batch.X)].run(batch, number, value)
+        self._unread.append((state.step, self._weighing.weights[index]))
+
+    def _accumulate(self, indices: range) -> None:
+        """Leave the mean gradient of several batches, by the weights of their rows."""
+        xp, mean, gradient = self._problem.kernels.xp, self._mean, self._gradient
+        weights = [self._weighing.weights[index] for index in indices]
+        total = sum(weights) or 1.0
+        mean[...] = 0.0
+        for index, weight in zip(indices, weights, strict=True):
+            self._backpropagate(index)
+            xp.multiply(gradient, weight / total, out=gradient)
+            xp.add(mean, gradient, out=mean)
+        xp.copyto(gradient, mean)
+
+    def _read_losses(self) -> bool:
+        """Add up the losses since the last reading; False, and the end, at one not finite."""
+        state, values = self._state, self._problem.kernels.to_host(self._losses)
+        unread, self._unread = self._unread, []
+        for value, (step, weight) in zip(values, unread, strict=False):
+            loss = float(value)
+            if not math.isfinite(loss):
+                self._diverge(step)
+                return False
+            state.loss_sum += loss * weight
+        return True
+
+    def _diverge(self, step: int) -> None:
+        state, to_host = self._state, self._problem.kernels.to_host
+        first = state.step_in_epoch * self._group
+        number = state.epoch * self._batches.count + first + 1
+        X = to_host(self._batches.batch(first).X)
+        place = divergence.behind_loss(self._problem, to_host(state.parameters), X, number)
+        state.diverge(*place, step)
 
 
-class _Pass:
+class Pass:
     """Forward and backward for batches of one size: from rows to loss and gradient."""
 
-    def __init__(
-        self,
-        network: Network,
-        rows: int,
-        vectors: tuple[Array, Array],
-        spec: TrainingSpec,
-        kernels: Kernels,
-    ) -> None:
-        parameters, gradient = vectors
-        self._network = network.on_batch(BatchRows(rows, rows), parameters, gradient, kernels)
+    def __init__(self, problem: Problem, rows: int, parameters: Array, gradient: Array) -> None:
+        network = problem.network
+        self._network = network.on_batch(
+            BatchRows(rows, rows), parameters, gradient, problem.kernels, (problem.seed,)
+        )
         self._loss = losses.on_batch(
-            spec.loss,
+            problem.spec.loss,
             network.output_activation,
             (rows, network.n_outputs),
-            parameters.dtype,
-            kernels,
+            problem.memory,
+            problem.kernels,
         )
 
-    def gradient(self, X: Array, y: Any) -> float:
-        """The mean loss of the batch; its gradient is left in the gradient vector."""
+    def run(self, batch: Batch, number: int, value: Array) -> None:
+        """Leave the mean loss in `value` (); number counts the batches of the run from 1."""
         network = self._network
-        loss = self._loss(network.forward(X), y, network.d_logits)
+        scores = network.forward(batch.X, number)
+        self._loss(scores, batch.y, batch.weights, network.d_logits, value)
         network.backward()
-        return loss
+
+
+class Weighing:
+    """What the rows of each batch count together: their number, or the sum of their weights."""
+
+    def __init__(self, problem: Problem, batches: Batches) -> None:
+        size, count = batches.batch_size, batches.count
+        self._starts = np.arange(count) * size
+        self.weights = [float(size)] * count
+        if batches.tail:
+            self.weights[-1] = float(batches.tail)
+        self._of_rows = problem.data.weights
+        self.total = float(batches.n_rows)
+        if self._of_rows is not None:
+            self.total = float(self._of_rows.sum(dtype=np.float64))
+
+    def enter(self, order: NDArray[np.intp] | None) -> None:
+        """Begin an epoch in this order of the rows."""
+        if self._of_rows is not None:
+            ordered = self._of_rows if order is None else self._of_rows[order]
+            sums = np.add.reduceat(ordered, self._starts, dtype=np.float64)
+            self.weights = sums.tolist()

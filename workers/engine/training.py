@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from numpy.typing import NDArray
-
+from workers.engine import divergence, judging
 from workers.engine.kernels.plain import PLAIN
+from workers.engine.problem import Problem, TrainingData
 from workers.engine.state import Divergence, TrainingState
 from workers.engine.steps import Steps
 from workers.engine.tensors import Array
@@ -29,24 +30,11 @@ CHUNK_S = 0.05
 
 
 @dataclass(frozen=True)
-class TrainingData:
-    """The rows that train and those that judge, in the precision of the run.
-
-    X (N, I), C-contiguous; y (N, O) numbers for MSE and binary cross-entropy (0 or 1), (N,)
-    integer labels for softmax cross-entropy. Either both validation arrays are there or none.
-    """
-
-    X: Array
-    y: NDArray[Any]
-    X_validation: Array | None = None
-    y_validation: NDArray[Any] | None = None
-
-
-@dataclass(frozen=True)
 class EpochReport:
     """What an epoch came to: train_loss is the mean over its rows, each as it was trained.
 
-    val_outputs (N, K) are the network's answers on the validation rows after the epoch.
+    val_outputs (N, K) are the network's answers on the validation rows after the epoch, metrics
+    what `TrainingData.measure` made of them; learning_rate is that of the last step.
     """
 
     epoch: int
@@ -54,6 +42,7 @@ class EpochReport:
     val_loss: float | None
     val_outputs: Array | None
     learning_rate: float
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,70 +73,77 @@ def train(  # noqa: PLR0913 - all six are the mathematics; the clock is for test
 
     Raises ValueError (from the first `next`) where data and specification do not fit together.
     """
-    training = _Training(network, state, data, spec, kernels)
+    state.place(kernels)
+    training = _Training(Problem(network, data, spec, seed, kernels), state)
     while state.stop_reason is None:
-        yield from training.epoch(seed, clock)
+        yield from training.epoch(clock)
 
 
 class _Training:
     """One epoch after another on one state."""
 
-    def __init__(
-        self,
-        network: Network,
-        state: TrainingState,
-        data: TrainingData,
-        spec: TrainingSpec,
-        kernels: Kernels,
-    ) -> None:
-        self._network = network
+    def __init__(self, problem: Problem, state: TrainingState) -> None:
+        self._problem = problem
         self._state = state
-        self._spec = spec
-        self._steps = Steps(network, state, (data.X, data.y), spec, kernels)
-        self._validation: Validation | None = None
-        if data.X_validation is not None:
-            rows = (data.X_validation, data.y_validation)
-            self._validation = Validation(network, state.parameters, rows, spec.loss, kernels)
-        elif spec.early_stopping is not None and spec.early_stopping.monitor == "val_loss":
-            raise ValueError("early stopping on val_loss needs validation rows")
+        self._steps = _steps(problem, state)
+        validates = problem.data.X_validation is not None
+        self._validation = Validation(problem) if validates else None
+        monitor, _ = judging.monitor(problem.spec, validates=validates)
+        if not validates and monitor != "train_loss":
+            raise ValueError(f"early stopping on {monitor} needs validation rows")
 
-    def epoch(self, seed: int, clock: Callable[[], float]) -> Iterator[Progress]:
+    def epoch(self, clock: Callable[[], float]) -> Iterator[Progress]:
         """The rest of the epoch at work, with its report as the last yield."""
-        state, steps = self._state, self._steps
-        steps.enter_epoch(seed)
+        state, steps, validation = self._state, self._steps, self._validation
+        steps.enter_epoch()
         while steps.remain():
             steps.advance(clock, clock() + CHUNK_S)
             if steps.remain():
                 yield Progress(state.epoch + 1, state.step, None)
-        self._check_parameters()
-        if self._validation is not None and state.stop_reason is None:
-            for _ in self._validation.run():
+        self._check_vectors()
+        if validation is not None and state.stop_reason is None:
+            for _ in validation.run(state.to_host(state.judged)):
                 yield Progress(state.epoch + 1, state.step, None)
-            if not math.isfinite(self._validation.loss):
-                state.diverge("val_loss")
+            if not math.isfinite(validation.loss):
+                norm = divergence.finite_norm(validation.outputs)
+                state.diverge("val_loss", norm)
         if state.stop_reason is None:
             yield self._close()
 
-    def _check_parameters(self) -> None:
-        state = self._state
+    def _check_vectors(self) -> None:
+        """What the last step did no loss has shown yet."""
+        state, network = self._state, self._problem.network
         if state.stop_reason is not None:
             return
-        for vector in (state.parameters, *state.slots.values()):
-            tensor = self._network.layout.first_non_finite(vector)
-            if tensor is not None:
-                state.diverge(tensor)
+        vectors = [(network.layout, state.parameters), (network.layout, state.judged)]
+        vectors += [(network.trainable, slot) for slot in state.slots.values()]
+        for layout, vector in vectors:
+            place = divergence.in_vector(layout, state.to_host(vector))
+            if place is not None:
+                state.diverge(*place)
                 return
 
     def _close(self) -> Progress:
         state, validation = self._state, self._validation
-        train_loss = state.loss_sum / self._steps.n_rows
-        val_loss = None if validation is None else validation.loss
-        state.close_epoch(train_loss, val_loss, self._spec)
+        figures = {"train_loss": state.loss_sum / self._steps.total_weight}
+        metrics: Mapping[str, float] = {}
+        if validation is not None:
+            figures["val_loss"] = validation.loss
+            measure = self._problem.data.measure
+            metrics = {} if measure is None else measure(validation.outputs)
+        learning_rate = self._steps.learning_rate
+        state.close_epoch({**figures, **metrics}, self._problem.spec)
         report = EpochReport(
             epoch=state.epoch,
-            train_loss=train_loss,
-            val_loss=val_loss,
+            train_loss=figures["train_loss"],
+            val_loss=figures.get("val_loss"),
             val_outputs=None if validation is None else validation.outputs,
-            learning_rate=self._spec.optimizer.learning_rate,
+            learning_rate=learning_rate,
+            metrics=metrics,
         )
         return Progress(state.epoch, state.step, report)
+
+
+def _steps(problem: Problem, state: TrainingState) -> Steps:
+    """The way of stepping that covers the problem."""
+    return Steps(problem, state)

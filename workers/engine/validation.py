@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from workers.engine import losses
 from workers.engine.forward import PORTION, ForwardPass
+from workers.engine.kernels.plain import PLAIN
+from workers.engine.tensors import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from workers.engine.kernels.contract import Kernels
     from workers.engine.network import Network
-    from workers.engine.spec import Loss
+    from workers.engine.problem import Problem
     from workers.engine.tensors import Array
 
 _PORTION_ROWS = 4096
@@ -24,44 +25,64 @@ _PORTION_FLOPS = 2e9
 
 
 class Validation:
-    """Mean loss and outputs on the same rows, with parameters (P,) as they are at that time."""
+    """Mean loss and outputs on the same rows, by the reference kernels, whatever trains.
 
-    def __init__(
-        self,
-        network: Network,
-        parameters: Array,
-        rows: tuple[Array, Any],
-        loss: Loss,
-        kernels: Kernels,
-    ) -> None:
-        self._X, y = rows
-        shape, dtype = (len(self._X), network.n_outputs), parameters.dtype
-        self._y = losses.as_targets(loss, y, shape, dtype)
-        self._forward = ForwardPass(network, parameters, kernels)
+    They are those that predict: a prediction never disagrees with what was validated.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        """Raises ValueError where rows, targets and weights do not fit together."""
+        network, data = problem.network, problem.data
+        memory = Memory(np, problem.memory.dtype)
+        if data.X_validation is None or data.y_validation is None:
+            raise ValueError("there are no validation rows")
+        self._X = data.X_validation
+        shape = (len(self._X), network.n_outputs)
+        self._y = losses.as_targets(problem.spec.loss, data.y_validation, shape, memory.dtype)
+        self._weights = losses.as_weights(data.weights_validation, shape[0], memory.dtype)
+        # Weights of their own: those of a training may lie on another device.
+        self._parameters = memory.empty((network.n_parameters,))
+        self._forward = ForwardPass(network, self._parameters)
         self._portion = _portion_rows(network, len(self._X))
-        self._gradient = np.empty((self._portion, network.n_outputs), dtype)
+        self._gradient = memory.empty((self._portion, network.n_outputs))
+        self._value = memory.zeros(())
         self._on_batch = lru_cache(maxsize=2)(
             lambda rows: losses.on_batch(
-                loss, network.output_activation, (rows, network.n_outputs), dtype, kernels
+                problem.spec.loss,
+                network.output_activation,
+                (rows, network.n_outputs),
+                memory,
+                PLAIN,
             )
         )
         self.loss = 0.0
-        self.outputs = np.empty(shape, dtype)
+        self.outputs = memory.zeros(shape)
 
-    def run(self) -> Iterator[None]:
-        """Yields between the portions; at the end `loss` and `outputs` (N, K) are set."""
-        n_rows, total = len(self._X), 0.0
+    def run(self, parameters: Array) -> Iterator[None]:
+        """Yields between the portions; at the end `loss` and `outputs` (N, K) are set.
+
+        parameters (P,) are read at the start, on the host.
+        """
+        np.copyto(self._parameters, parameters)
+        n_rows, total, weight = len(self._X), 0.0, 0.0
         outputs = np.empty_like(self.outputs)
         for start in range(0, n_rows, self._portion):
             if start > 0:
                 yield
             end = min(start + self._portion, n_rows)
             logits, outputs[start:end] = self._forward.run(self._X[start:end])
-            with np.errstate(all="ignore"):
-                loss = self._on_batch(len(logits))
-                mean = loss(logits, self._y[start:end], self._gradient[: len(logits)])
-            total += mean * len(logits)
-        self.loss, self.outputs = total / n_rows, outputs
+            weights = None if self._weights is None else self._weights[start:end]
+            counted = end - start if weights is None else float(weights.sum(dtype=np.float64))
+            total += self._mean(logits, start, weights) * counted
+            weight += counted
+        self.loss, self.outputs = total / weight, outputs
+
+    def _mean(self, logits: Array, start: int, weights: Array | None) -> float:
+        rows = len(logits)
+        targets, gradient = self._y[start : start + rows], self._gradient[:rows]
+        with np.errstate(all="ignore"):
+            self._on_batch(rows)(logits, targets, weights, gradient, self._value)
+        return float(self._value)
 
 
 def _portion_rows(network: Network, n_rows: int) -> int:

@@ -102,9 +102,8 @@ def test_the_weights_are_those_of_scikit_learn(
 
 
 def _fit(model: Any, X: Array, y: Any) -> Array:
-    """Train and return the weights in our order: weight, bias, layer by layer."""
+    """Train and return the weights in our order: all weights, then all biases."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(X, y.ravel())
-    pairs = zip(model.coefs_, model.intercepts_, strict=True)
-    return np.concatenate([part.ravel() for pair in pairs for part in pair])
+    return np.concatenate([part.ravel() for part in (*model.coefs_, *model.intercepts_)])

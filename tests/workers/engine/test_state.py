@@ -45,9 +45,9 @@ def test_a_divergence_comes_back_too() -> None:
     spec = TrainingSpec(epochs=1, batch_size=4, loss=MseSpec())
     state = TrainingState.initial(problems.network((2, 1)), spec, seed=0)
     state.step = 17
-    state.diverge("layers.0.weight")
+    state.diverge("layers.0.weight", 2.5)
     back = TrainingState.from_parts(state.arrays(), state.scalars())
-    assert back.divergence == Divergence(epoch=1, step=17, tensor="layers.0.weight")
+    assert back.divergence == Divergence(epoch=1, step=17, tensor="layers.0.weight", norm=2.5)
     assert back.stop_reason == "diverged"
 
 

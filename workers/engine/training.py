@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from workers.engine import divergence, judging
+from workers.engine.chunk_plan import covers
+from workers.engine.chunked import ChunkedSteps
 from workers.engine.kernels.plain import PLAIN
 from workers.engine.problem import Problem, TrainingData
 from workers.engine.state import Divergence, TrainingState
@@ -144,6 +146,8 @@ class _Training:
         return Progress(state.epoch, state.step, report)
 
 
-def _steps(problem: Problem, state: TrainingState) -> Steps:
+def _steps(problem: Problem, state: TrainingState) -> Steps | ChunkedSteps:
     """The way of stepping that covers the problem."""
+    if problem.kernels.chunk is not None and covers(problem.network, problem.spec):
+        return ChunkedSteps(problem, state)
     return Steps(problem, state)

@@ -43,6 +43,7 @@ MSE, BINARY_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY = range(3)
 SGD, MOMENTUM, NESTEROV, ADAM = range(4)
 
 RATE, EPSILON, KEEP = range(3)
+N_COEFFICIENTS = 3
 """Columns of a step's coefficients: KEEP is what a decoupled decay leaves of the weights."""
 
 

@@ -1,1 +1,10 @@
 """Whole chunks of steps in one compiled call, for what they cover; the rest runs step by step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from workers.engine.kernels.chunk.run import run_steps
+from workers.engine.kernels.compiled import COMPILED
+
+CHUNKED = replace(COMPILED, name="chunk", chunk=run_steps)

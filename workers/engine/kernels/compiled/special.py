@@ -84,7 +84,7 @@ def _reduced(x: Any) -> Any:
 
 @inlined
 def exp(x: Any) -> Any:
-    """The power of two times exp(r)."""
+    """The exponential, as 2^n times that of r."""
     bounded = min(max(x, _lowest(x)), _highest(x))
     n, r = _reduced(bounded)
     # In two factors: the power can lie beyond the numbers where the product does not.

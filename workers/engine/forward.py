@@ -70,7 +70,7 @@ class ForwardPass:
     def _sizes(self, n_rows: int) -> tuple[BatchRows, ...]:
         if n_rows < PORTION:
             return (BLOCK,)
-        return (_widest(self._network, self._parameters.dtype, self._kernels), BLOCK)
+        return (rows_at_a_time(self._network, self._parameters.dtype, self._kernels), BLOCK)
 
     def _portion(self, rows: BatchRows) -> _Portion:
         if rows not in self._portions:
@@ -106,7 +106,7 @@ class _Portion:
 
 
 @lru_cache(maxsize=256)
-def _widest(network: Network, dtype: DType, kernels: Kernels) -> BatchRows:
+def rows_at_a_time(network: Network, dtype: DType, kernels: Kernels) -> BatchRows:
     """The first of _WIDE in which random rows get the bits that the blocks of 8 give them."""
     for rows in _WIDE:
         if all(_same_bits(network, dtype, kernels, rows, trial) for trial in range(_PROBES)):

@@ -14,8 +14,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 if TYPE_CHECKING:
     from workers.engine.tensors import Array, Memory, Shape
+
+Words64 = NDArray[np.uint64]
 
 ROUNDS = 10
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
@@ -50,7 +55,7 @@ class Words:
         self._counter = [xp.empty(shape, xp.uint64) for _ in range(4)]
         self._products = [xp.empty(shape, xp.uint64) for _ in range(2)]
 
-    def fill(self, words: Array, position: int) -> None:
+    def fill(self, words: Words64, position: int) -> None:
         """Write the words of the position in the stream to `words` (keys, blocks, 4) of uint64."""
         xp, (c0, c1, c2, c3) = self._xp, self._counter
         xp.copyto(c0, self._blocks)
@@ -62,7 +67,7 @@ class Words:
         for place, word in enumerate(self._counter):
             xp.copyto(words[..., place], word)
 
-    def _round(self, key0: Array, key1: Array) -> None:
+    def _round(self, key0: Words64, key1: Words64) -> None:
         """Two products of 32 by 32 bits, whose halves change places."""
         xp, (c0, c1, c2, c3), (p0, p1) = self._xp, self._counter, self._products
         xp.multiply(c0, self._multipliers[0], out=p0)
@@ -102,12 +107,12 @@ class Mask:
         self._xp.multiply(self._kept, self._scale, out=mask)
 
 
-def _word(xp: Any, value: int) -> Array:
-    found: Array = xp.full((), value, xp.uint64)
+def _word(xp: Any, value: int) -> Words64:
+    found: Words64 = xp.full((), value, xp.uint64)
     return found
 
 
-def _round_keys(xp: Any, keys: tuple[int, ...]) -> list[tuple[Array, Array]]:
+def _round_keys(xp: Any, keys: tuple[int, ...]) -> list[tuple[Words64, Words64]]:
     """For every round the two words of all keys, (keys, 1) each."""
     halves = [[(key & _WORD, key >> _WORD_BITS)[half] for key in keys] for half in (0, 1)]
     return [

@@ -10,52 +10,45 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.workers.engine import problems
+from tests.workers.engine.random_networks import networks, random_inputs, random_parameters
 from workers.engine import forward
+from workers.engine.kernels.plain import PLAIN
+from workers.engine.network import Network
+from workers.engine.spec import (
+    ACTIVATIONS,
+    BatchNormSpec,
+    DenseSpec,
+    LayerNormSpec,
+    NetworkSpec,
+)
 
 if TYPE_CHECKING:
     from workers.engine.backend import DType
-    from workers.engine.spec import Activation
+    from workers.engine.spec import Activation, Layer
     from workers.engine.tensors import Array
-
-PAIRS: list[tuple[Activation, Activation]] = [
-    ("relu", "identity"),
-    ("tanh", "softmax"),
-    ("sigmoid", "sigmoid"),
-    ("softmax", "tanh"),
-]
 
 
 def test_a_small_network_computed_by_hand() -> None:
     network = problems.network((2, 2, 1))
-    parameters = np.array([1.0, -1.0, 2.0, 1.0, 0.5, 0.0, 3.0, 4.0, -1.0])
+    parameters = np.array([1.0, -1.0, 2.0, 1.0, 3.0, 4.0, 0.5, 0.0, -1.0])
     # z = [1 + 4 + .5, -1 + 2 + 0] = [5.5, 1]; y = 3 * 5.5 + 4 * 1 - 1
     assert forward.outputs(network, parameters, np.array([[1.0, 2.0]])).tolist() == [[19.5]]
 
 
 @pytest.mark.parametrize("dtype", [np.dtype(np.float32), np.dtype(np.float64)])
-@pytest.mark.parametrize(("hidden", "output"), PAIRS)
-@settings(max_examples=15, deadline=None, derandomize=True)
-@given(
-    widths=st.lists(st.integers(1, 70), min_size=2, max_size=4),
-    n_rows=st.integers(1, 700),
-    seed=st.integers(0, 1000),
-)
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(network=networks(most_units=70), n_rows=st.integers(1, 700), seed=st.integers(0, 1000))
 def test_a_row_gets_the_same_bits_alone_and_in_any_batch(
-    hidden: Activation,
-    output: Activation,
-    dtype: DType,
-    widths: list[int],
-    n_rows: int,
-    seed: int,
+    dtype: DType, network: Network, n_rows: int, seed: int
 ) -> None:
-    network = problems.network(tuple(widths), hidden, output)
+    """Whatever its layers, its output activation, and its embeddings."""
     rng = np.random.default_rng(seed)
-    parameters = rng.normal(0, 0.5, network.n_parameters).astype(dtype)
-    X = rng.normal(0, 2, (n_rows, widths[0])).astype(dtype)
+    parameters = random_parameters(network, rng).astype(dtype)
+    X = random_inputs(network, rng, n_rows).astype(dtype)
     scores = forward.logits(network, parameters, X)
     answers = forward.outputs(network, parameters, X)
     for row in {0, n_rows // 2, n_rows - 1}:
-        company = rng.normal(0, 9, (int(rng.integers(1, 600)), widths[0])).astype(dtype)
+        company = random_inputs(network, rng, int(rng.integers(1, 600)), spread=9.0).astype(dtype)
         place = int(rng.integers(len(company)))
         company[place] = X[row]
         for batch, at in ((X[row : row + 1], 0), (company, place)):
@@ -63,6 +56,22 @@ def test_a_row_gets_the_same_bits_alone_and_in_any_batch(
             found_answers: Array = forward.outputs(network, parameters, batch)[at]
             assert found_scores.tobytes() == scores[row].tobytes()
             assert found_answers.tobytes() == answers[row].tobytes()
+
+
+@pytest.mark.parametrize("activation", sorted(set(ACTIVATIONS) - {"prelu"}))
+def test_large_batches_take_large_products_with_every_activation(activation: Activation) -> None:
+    """Else the probe found other bits, and every row would pay for it."""
+    layers: tuple[Layer, ...] = (
+        DenseSpec(units=32, activation=activation),
+        BatchNormSpec(),
+        DenseSpec(units=32),
+        LayerNormSpec(),
+    )
+    network = Network(
+        NetworkSpec(layers=layers, skip=True), n_inputs=16, n_outputs=3, output_activation="softmax"
+    )
+    for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
+        assert forward.rows_at_a_time(network, dtype, PLAIN).total == forward.PORTION
 
 
 def test_no_rows_give_no_answers() -> None:

@@ -60,7 +60,7 @@ class BatchNormOnBatch:
     def __init__(self, layer: BatchNorm, place: Workplace) -> None:
         memory = place.memory
         self._xp = memory.xp
-        self._product = product_for(memory.xp, place.members)
+        self._product = product_for(place)
         self._tensors = {t.name.rpartition(".")[2]: place.tensors[t.name] for t in layer.tensors()}
         self._epsilon = memory.constant(layer.epsilon)
         per_column = self._tensors["scale"].shape

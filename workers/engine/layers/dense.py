@@ -57,7 +57,7 @@ class DenseOnBatch:
 
     def __init__(self, layer: Dense, place: Workplace) -> None:
         self._add = place.memory.xp.add
-        self._product = product_for(place.memory.xp, place.members)
+        self._product = product_for(place)
         self._a = place.array(layer.n_outputs)
         W = place.tensors[f"{layer.name}.weight"]
         self._weighted_sums = RowProduct(self._product, place.rows, W, self._a)

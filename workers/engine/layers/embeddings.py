@@ -223,7 +223,7 @@ def _summing_by_product(
     levels = xp.arange(gradient.shape[-2])
     is_level = xp.empty((*codes.shape, gradient.shape[-2]), xp.bool_)
     one_hot = memory.empty(is_level.shape)
-    product = product_for(xp, place.members)
+    product = product_for(place)
 
     def add_up() -> None:
         xp.equal(codes[..., None], levels, out=is_level)

@@ -52,7 +52,7 @@ class LayerNormOnBatch:
     def __init__(self, layer: LayerNorm, place: Workplace) -> None:
         memory = place.memory
         self._xp = memory.xp
-        self._product = product_for(memory.xp, place.members)
+        self._product = product_for(place)
         self._scale = place.tensors[f"{layer.name}.scale"][..., None, :]
         self._shift = place.tensors[f"{layer.name}.shift"][..., None, :]
         self._epsilon = memory.constant(layer.epsilon)

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from workers.engine.tensors import Array, BatchRows, Shape
+    from workers.engine.layers.layer import Workplace
+    from workers.engine.tensors import Array, BatchRows
 
 
-def product_for(xp: Any, members: Shape) -> Callable[..., Any]:
-    """The function (a, b, out=) for arrays with the axes of `members` in front, none or one."""
-    function: Callable[..., Any] = xp.matmul if members else xp.dot
-    return function
+def product_for(place: Workplace) -> Callable[..., Any]:
+    """The function (a, b, out=) for batches as those of `place`."""
+    # For a batch of one row too: `dot` of two single numbers takes -0 for 0.
+    plural = place.members or place.rows.total == 1
+    product: Callable[..., Any] = place.memory.xp.matmul if plural else place.memory.xp.dot
+    return product
 
 
 def transposed(a: Array) -> Array:

@@ -41,7 +41,7 @@ class SkipOnBatch:
 
     def __init__(self, skip: Skip, place: Workplace) -> None:
         self._add = place.memory.xp.add
-        self._product = product_for(place.memory.xp, place.members)
+        self._product = product_for(place)
         W = place.tensors[_WEIGHT]
         self._scores = place.array(skip.n_outputs)
         self._weighted_sums = RowProduct(self._product, place.rows, W, self._scores)

@@ -84,7 +84,9 @@ class Prelu:
 
     def __init__(self, memory: Memory, shape: Shape, slopes: Array, d_slopes: Array | None) -> None:
         self._xp = memory.xp
-        self._product = memory.xp.matmul if len(shape) > 2 else memory.xp.dot
+        # Half the cost for a single batch; but of two single numbers `dot` takes -0 for 0.
+        single = len(shape) == 2 and shape[-2] > 1
+        self._product = memory.xp.dot if single else memory.xp.matmul
         self._slopes = slopes[..., None, :]
         self._zero = memory.constant(0.0)
         self._one = memory.constant(1.0)

@@ -14,7 +14,7 @@ from service.api.paging import Paged
 from service.api.parts import Given, Parts
 from service.api.paths import NetworkId
 from service.schemas.networks import Network, NetworkCreate, NetworkValidate, NetworkValidation
-from service.schemas.not_built import NETWORK, VALIDATION
+from service.schemas.not_built import VALIDATION
 from service.schemas.wire import Page
 from service.usecases.idempotency import IdempotencyClaim
 
@@ -32,7 +32,7 @@ def create_network(
     parts: Given,
     principal: Writer,
     key: IdempotencyKey,
-    body: Annotated[Body[NetworkCreate], json_body(NetworkCreate, NETWORK)],
+    body: Annotated[Body[NetworkCreate], json_body(NetworkCreate)],
 ) -> Response:
     """Keep a network under a name."""
     creation = Creation(parts, principal, key, body.fingerprint)

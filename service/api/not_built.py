@@ -22,7 +22,6 @@ NOT_BUILT: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("/v1/models/{ref}/aliases/{alias}/{move}", ("GET", "POST")),
     ("/v1/models/{ref}/batch-predictions", ("POST",)),
     ("/v1/models/{ref}/export", ("GET",)),
-    ("/v1/catalog/{subject}", ("GET",)),
     ("/v2", ANY),
     ("/v2/{rest:path}", ANY),
     ("/metrics", ("GET",)),

@@ -90,6 +90,7 @@ TAGS = [
     {"name": "networks", "description": "Specifications under a name."},
     {"name": "runs", "description": "Trainings: queued, watched, cancelled."},
     {"name": "models", "description": "What trainings made, and its predictions."},
+    {"name": "catalog", "description": "What networks and trainings can be made of."},
     {"name": "service", "description": "Limits and health."},
 ]
 

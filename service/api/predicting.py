@@ -83,6 +83,9 @@ def _written(model_id: str, answers: Answers) -> bytes:
 
 
 def _predictions(answers: Answers) -> list[dict[str, Any]]:
+    if answers.values is not None and answers.targets is not None:
+        names = answers.targets
+        return [{"values": dict(zip(names, row, strict=True))} for row in answers.values.tolist()]
     if answers.values is not None:
         return [{"value": value} for value in answers.values.tolist()]
     if answers.probabilities is None or answers.labels is None or answers.classes is None:

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from service.api import (
+    catalog,
     checkpoints,
     datasets,
     events,
@@ -53,6 +54,7 @@ _ROUTERS = (
     events.lists,
     checkpoints.router,
     models.router,
+    catalog.router,
     health.router,
     not_built.router,
 )

@@ -51,6 +51,7 @@ _UNKNOWN = {
     "activation": "unknown_activation",
     "loss": "unknown_loss",
     "optimizer": "unknown_optimizer",
+    "schedule": "unknown_schedule",
     "initializer": "unknown_initializer",
     "network": "unknown_recipe",
 }

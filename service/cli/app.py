@@ -10,6 +10,7 @@ from typing import Annotated
 import stamina
 import typer
 
+from service.cli.catalog import catalog
 from service.cli.connection import find_connection
 from service.cli.models import models
 from service.cli.output import report_error
@@ -39,6 +40,7 @@ app.command()(serve)
 app.command()(train)
 app.command()(watch)
 app.command()(predict)
+app.command()(catalog)
 app.add_typer(runs, name="runs")
 app.add_typer(models, name="models")
 

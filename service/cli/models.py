@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from service.cli.output import PAGE_SIZE, JsonOption, table, write, write_json
-from service.cli.summary import format_metrics
+from service.cli.summary import format_metrics, format_target
 
 if TYPE_CHECKING:
     from service.cli.connection import Connection
@@ -59,4 +59,4 @@ def get_model(
 
 def _row(model: Model) -> tuple[str, ...]:
     name = f"{model.name}:{model.version}" if model.name else ""
-    return model.id, name, model.target, model.task, format_metrics(model.metrics)
+    return model.id, name, format_target(model.target), model.task, format_metrics(model.metrics)

@@ -11,9 +11,10 @@ from service.cli.output import JsonOption, table, tell, write, write_json
 from service.client import Client
 from service.schemas.models import (
     ClassPrediction,
+    MultiRegressionPrediction,
+    Prediction,
     PredictionWarning,
     PredictResponse,
-    RegressionPrediction,
 )
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def predict(
 
 
 def _predict_file(client: Client, ref: str, path: Path) -> PredictResponse:
-    predictions: list[RegressionPrediction | ClassPrediction] = []
+    predictions: list[Prediction] = []
     warnings: list[PredictionWarning] = []
     model_id = ""
     with path.open("rb") as lines:
@@ -89,10 +90,12 @@ def _read_cell(name: str, value: str) -> float | None:
         raise typer.BadParameter(f"{name} is a number, not {value!r}", param_hint="--row") from None
 
 
-def _write_table(predictions: Sequence[RegressionPrediction | ClassPrediction]) -> None:
+def _write_table(predictions: Sequence[Prediction]) -> None:
     shown = predictions[:SHOWN_ROWS]
     if isinstance(shown[0], ClassPrediction):
         columns: tuple[str, ...] = ("ROW", "LABEL", "PROBABILITY")
+    elif isinstance(shown[0], MultiRegressionPrediction):
+        columns = ("ROW", *shown[0].values)
     else:
         columns = ("ROW", "VALUE")
     write(table(columns, [(str(i), *_cells(p)) for i, p in enumerate(shown)]))
@@ -100,9 +103,11 @@ def _write_table(predictions: Sequence[RegressionPrediction | ClassPrediction]) 
         tell(f"... and {len(predictions) - len(shown)} rows more; --json writes all.")
 
 
-def _cells(prediction: RegressionPrediction | ClassPrediction) -> tuple[str, ...]:
+def _cells(prediction: Prediction) -> tuple[str, ...]:
     if isinstance(prediction, ClassPrediction):
         return prediction.label, f"{prediction.probability:.4f}"
+    if isinstance(prediction, MultiRegressionPrediction):
+        return tuple(f"{value:.6g}" for value in prediction.values.values())
     return (f"{prediction.value:.6g}",)
 
 

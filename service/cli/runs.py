@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from service.cli.output import PAGE_SIZE, JsonOption, table, write, write_json
-from service.cli.summary import format_metrics, run_summary
+from service.cli.summary import format_metrics, format_target, run_summary
 
 if TYPE_CHECKING:
     from service.cli.connection import Connection
@@ -72,4 +72,4 @@ def _show(run: Run, *, as_json: bool) -> None:
 
 def _row(run: Run) -> tuple[str, ...]:
     epoch = f"{run.progress.epoch}/{run.progress.epochs}"
-    return run.id, run.status, run.target, epoch, format_metrics(run.metrics)
+    return run.id, run.status, format_target(run.target), epoch, format_metrics(run.metrics)

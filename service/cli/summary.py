@@ -33,6 +33,11 @@ def run_summary(run: Run) -> Text:
     return text
 
 
+def format_target(target: str | list[str]) -> str:
+    """Return the names of one target or several."""
+    return target if isinstance(target, str) else ", ".join(target)
+
+
 def format_metrics(metrics: dict[str, float | int | None]) -> str:
     """Return the metrics of an epoch in one line."""
     return "  ".join(

@@ -13,7 +13,7 @@ from service.cli.network_option import read_network
 from service.cli.output import JsonOption, console, tell, write, write_json
 from service.cli.progress import follow
 from service.cli.progress_views import progress_view
-from service.cli.summary import run_summary
+from service.cli.summary import format_target, run_summary
 
 if TYPE_CHECKING:
     from service.cli.connection import Connection
@@ -26,7 +26,9 @@ EXIT_RUN_FAILED = 1
 def train(  # noqa: PLR0913 - one argument for each option of the command line
     context: typer.Context,
     file: Annotated[str, typer.Argument(help="CSV file, or the id of a dataset (ds_...).")],
-    target: Annotated[str, typer.Option(help="Column to learn.")],
+    target: Annotated[
+        list[str], typer.Option(help="Column to learn; several times: numbers, all at once.")
+    ],
     feature: Annotated[
         list[str] | None, typer.Option(help="Column to learn from, several times; else all.")
     ] = None,
@@ -53,7 +55,11 @@ def train(  # noqa: PLR0913 - one argument for each option of the command line
             "model": name,
         }
         dataset_id = _dataset_id(client, file)
-        run = client.runs.create(dataset_id=dataset_id, target=target, **_set_only(wish))
+        run = client.runs.create(
+            dataset_id=dataset_id,
+            target=target[0] if len(target) == 1 else target,
+            **_set_only(wish),
+        )
         if wait:
             run = _watch(client, run, with_curve=not as_json)
     _report(run, as_json=as_json)
@@ -79,7 +85,7 @@ def watch(
 def _watch(client: Client, run: Run, *, with_curve: bool) -> Run:
     news = console(stderr=True)
     try:
-        with progress_view(news, run.target) as view:
+        with progress_view(news, format_target(run.target)) as view:
             follow(client.runs.events(run.id), run.spec.training.epochs, view)
     except KeyboardInterrupt:
         tell(f"{run.id} goes on: 'slope watch {run.id}', 'slope runs cancel {run.id}'")

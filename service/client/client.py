@@ -10,12 +10,16 @@ from service.client.errors import ServerError, UnreachableError
 from service.client.limits import Limits
 from service.client.models import Models
 from service.client.networks import Networks
-from service.client.request import get
+from service.client.request import get, segment
 from service.client.runs import Runs
 from service.client.transport import Patience, Transport
+from service.schemas.catalog import CatalogEntry
+from service.schemas.wire import Page
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from service.schemas.catalog import Subject
 
 
 class Client:
@@ -53,6 +57,10 @@ class Client:
         self.models = Models(self._transport)
         self.checkpoints = Checkpoints(self._transport)
         self.limits = Limits(self._transport)
+
+    def catalog(self, subject: Subject) -> list[CatalogEntry]:
+        """Return what there is of activations, losses, optimizers, schedules and so on."""
+        return self._transport.read(get(f"/v1/catalog/{segment(subject)}"), Page[CatalogEntry]).data
 
     def is_ready(self) -> bool:
         """Tell, asking once, whether database, broker and a worker are there."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from service.client.transport import Transport
-    from workers.engine.spec import DenseSpec
+    from workers.engine.spec import Layer
 
 _PATH = "/v1/networks"
 
@@ -27,13 +27,13 @@ class Networks:
     def create(
         self,
         name: str,
-        layers: Sequence[DenseSpec | Mapping[str, Any]],
+        layers: Sequence[Layer | Mapping[str, Any]],
         *,
-        output: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
+        **fields: Any,
     ) -> Network:
-        """Keep a network under a name."""
-        body = {"name": name, "layers": list(layers), "output": output}
+        """Keep a network under a name; `fields` are `output`, `skip`, `embeddings`."""
+        body = {"name": name, "layers": list(layers), **fields}
         return self._transport.read(create(_PATH, body, idempotency_key), Network)
 
     def get(self, network_id: str) -> Network:

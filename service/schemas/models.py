@@ -8,6 +8,7 @@ from pydantic import Field
 
 from service.schemas.datasets import ColumnType
 from service.schemas.runs import Task
+from service.schemas.targets import TargetColumns
 from service.schemas.wire import UtcTime, Wire
 
 Cell = str | float | int | bool | None
@@ -28,7 +29,7 @@ class Model(Wire):
     version: int | None
     run_id: str
     dataset_id: str
-    target: str
+    target: TargetColumns
     task: Task
     features: list[Feature]
     classes: list[str] | None
@@ -52,12 +53,21 @@ class RegressionPrediction(Wire):
     value: float
 
 
+class MultiRegressionPrediction(Wire):
+    """Predicted numbers by target, each in its own units."""
+
+    values: dict[str, float]
+
+
 class ClassPrediction(Wire):
     """A predicted class with every class's probability."""
 
     label: str
     probability: float
     probabilities: dict[str, float]
+
+
+Prediction = RegressionPrediction | MultiRegressionPrediction | ClassPrediction
 
 
 class PredictionWarning(Wire):
@@ -73,5 +83,5 @@ class PredictResponse(Wire):
     """Predictions in the order of the rows."""
 
     model_id: str
-    predictions: list[RegressionPrediction | ClassPrediction]
+    predictions: list[Prediction]
     warnings: list[PredictionWarning]

@@ -6,23 +6,44 @@ from typing import Annotated
 
 from pydantic import Field
 
+from service.schemas.targets import TargetColumns
 from service.schemas.training import TrainingWish
 from service.schemas.wire import Name, ProblemItem, UtcTime, Wire
-from workers.engine.spec import MAX_LAYERS, Layer, NetworkSpec, OutputSpec, TrainingSpec
+from workers.engine.spec import (
+    MAX_EMBEDDINGS,
+    MAX_LAYERS,
+    EmbeddingSpec,
+    Layer,
+    NetworkSpec,
+    OutputSpec,
+    TrainingSpec,
+)
 
 Layers = Annotated[list[Layer], Field(max_length=MAX_LAYERS)]
+Embeddings = Annotated[list[EmbeddingSpec], Field(max_length=MAX_EMBEDDINGS)]
 
 
 class NetworkIn(Wire):
-    """The hidden layers in order; the output layer follows from the target and is not written."""
+    """The hidden layers in order; the output layer follows from the target.
+
+    `output` sets what else may be said of it, `skip` adds a linear path from inputs to outputs,
+    `embeddings` gives each level of a categorical column a learned vector.
+    """
 
     name: Name | None = None
     layers: Layers
     output: OutputSpec | None = None
+    skip: bool = False
+    embeddings: Embeddings = Field([])
 
     def spec(self) -> NetworkSpec:
         """Return the engine's specification."""
-        return NetworkSpec(layers=tuple(self.layers), output=self.output)
+        return NetworkSpec(
+            layers=tuple(self.layers),
+            output=self.output,
+            skip=self.skip,
+            embeddings=tuple(self.embeddings),
+        )
 
 
 class NetworkCreate(NetworkIn):
@@ -38,6 +59,8 @@ class Network(Wire):
     name: str
     layers: Layers
     output: OutputSpec | None = None
+    skip: bool = False
+    embeddings: Embeddings = Field([])
     created_at: UtcTime
 
 
@@ -47,15 +70,15 @@ class NetworkValidate(Wire):
     network: NetworkIn
     training: TrainingWish = TrainingWish()
     dataset_id: str | None = None
-    target: str | None = None
+    target: TargetColumns | None = None
 
 
 class LayerShape(Wire):
-    """One layer as it would be built; its parameters are null where no input width is known."""
+    """One layer as it would be built; what hangs on an input width not known is null."""
 
     name: str
     type: str
-    output_shape: list[int]
+    output_shape: list[int] | None
     parameters: int | None
 
 

@@ -14,22 +14,14 @@ from service.errors import Problem
 
 Without = tuple[int | float | str | None, ...]
 
-ZERO: Without = (None, 0, 0.0)
 NULL: Without = (None,)
 
 # No list of parts may be longer; one that is goes on to its refusal without being looked through.
 MAX_ITEMS = 1000
 
-LAYERS = frozenset(("batch_norm", "layer_norm", "dropout"))
-ACTIVATIONS = frozenset(
-    ("gelu", "silu", "mish", "selu", "elu", "leaky_relu", "softplus", "prelu"),
-)
-INITIALIZERS = frozenset(("lecun_uniform", "lecun_normal", "orthogonal", "constant"))
-LOSSES = frozenset(("mae", "huber", "quantile", "poisson", "focal"))
-OPTIMIZERS = frozenset(("adamw", "rmsprop", "adagrad", "adadelta", "adamax", "nadam"))
-MONITORS = frozenset(("val_accuracy", "val_rmse", "val_mae", "val_r2", "val_auc", "val_log_loss"))
 RECIPES = frozenset(("realmlp", "tabm"))
 SPLIT_METHODS = frozenset(("group", "column"))
+DEVICES = frozenset(("cuda",))
 
 
 @dataclass(frozen=True)
@@ -45,31 +37,12 @@ class Part:
     parts: Mapping[str, Part] = field(default_factory=dict)
 
 
-LAYER = Part(
-    fields={"l1": ZERO, "l2": ZERO},
-    values={"type": LAYERS, "activation": ACTIVATIONS, "initializer": INITIALIZERS},
-)
-NETWORK = Part(parts={"layers": LAYER, "output": Part(values={"activation": ACTIVATIONS})})
-TRAINING = Part(
-    fields={
-        "schedule": NULL,
-        "clip_norm": NULL,
-        "class_weight": NULL,
-        "sample_weight": NULL,
-        "checkpoint_every": (None, "auto"),
-    },
-    parts={
-        "loss": Part(fields={"label_smoothing": ZERO}, values={"type": LOSSES}),
-        "optimizer": Part(fields={"weight_decay": ZERO}, values={"type": OPTIMIZERS}),
-        "early_stopping": Part(values={"monitor": MONITORS}),
-    },
-)
-VALIDATION = Part(parts={"network": NETWORK, "training": TRAINING})
+TRAINING = Part(fields={"checkpoint_every": (None, "auto")})
+VALIDATION = Part(parts={"training": TRAINING})
 RUN = Part(
     fields={"parent": NULL},
-    values={"network": RECIPES, "device": frozenset(("cuda",))},
+    values={"network": RECIPES, "device": DEVICES},
     parts={
-        "network": NETWORK,
         "training": TRAINING,
         "split": Part(fields={"column": NULL}, values={"method": SPLIT_METHODS}),
     },

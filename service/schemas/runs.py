@@ -8,6 +8,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import Discriminator, Field, Tag
 
 from service.schemas.networks import NetworkIn
+from service.schemas.targets import ColumnName, TargetColumns
 from service.schemas.training import Auto, OrAuto, TrainingWish
 from service.schemas.wire import Label, Name, UtcTime, Wire
 from workers.engine.spec import NetworkSpec, Seed, SplitSpec, TrainingSpec
@@ -23,7 +24,6 @@ Recipe = Literal["auto", "linear", "mlp"]
 Preprocessing = Literal["standard", "none"]
 TERMINAL: frozenset[Status] = frozenset(("succeeded", "stopped", "cancelled", "failed"))
 
-ColumnName = Annotated[str, Field(min_length=1, max_length=1000)]
 NetworkId = Annotated[str, Field(pattern=r"^net_[0-9a-z]{26}$")]
 ColumnNames = Annotated[list[ColumnName], Field(min_length=1, max_length=10_000)]
 Fraction = Annotated[float, Ge(0.0), Lt(1.0)]
@@ -67,7 +67,7 @@ class RunCreate(Wire):
     """A training to do; `dataset_id` and `target` suffice."""
 
     dataset_id: str
-    target: ColumnName
+    target: TargetColumns
     features: OrAuto[ColumnNames] = "auto"
     task: Literal[Task, Auto] = "auto"
     network: NetworkChoice = "auto"
@@ -85,7 +85,7 @@ class RunSpec(Wire):
     """A run's specification with everything resolved: nothing in it is "auto"."""
 
     dataset_id: str
-    target: str
+    target: TargetColumns
     features: list[str]
     task: Task
     classes: int | None
@@ -146,7 +146,7 @@ class Run(Wire):
     stop_reason: StopReason | None
     requested: Requested | None
     dataset_id: str
-    target: str
+    target: TargetColumns
     task: Task
     spec: RunSpec
     seed: int

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
 
+from annotated_types import Gt, Interval, Len, Lt
 from pydantic import Discriminator, Tag
 
 from service.schemas.wire import Wire
 from workers.engine.spec import (
     BatchSize,
+    ClassWeights,
     EarlyStoppingSpec,
     Epochs,
     Loss,
     Optimizer,
     Precision,
+    Schedule,
 )
+from workers.engine.spec.base import Positive
 
 T = TypeVar("T")
 
@@ -31,6 +35,17 @@ OrAuto = Annotated[
 ]
 
 
+def _choose_weights(value: object) -> str:
+    return "<balanced>" if isinstance(value, str) else "<by label>"
+
+
+ClassWeightWish = Annotated[
+    Annotated[ClassWeights, Tag("<by label>")] | Annotated[Literal["balanced"], Tag("<balanced>")],
+    Discriminator(_choose_weights),
+]
+ColumnName = Annotated[str, Len(1, 255)]
+
+
 class TrainingWish(Wire):
     """What the user sets wins over the recipe; what is left out or "auto" the recipe decides."""
 
@@ -38,11 +53,19 @@ class TrainingWish(Wire):
     batch_size: OrAuto[BatchSize] = "auto"
     loss: OrAuto[Loss] = "auto"
     optimizer: OrAuto[Optimizer] = "auto"
+    schedule: OrAuto[Schedule | None] = "auto"
     early_stopping: OrAuto[EarlyStoppingSpec | None] = "auto"
+    clip_norm: OrAuto[Positive | None] = "auto"
+    clip_value: OrAuto[Positive | None] = "auto"
+    accumulate: OrAuto[Annotated[int, Interval(ge=1, le=1_024)]] = "auto"
+    ema_decay: OrAuto[Annotated[float, Gt(0.0), Lt(1.0)] | None] = "auto"
+    class_weight: ClassWeightWish | None = None
+    sample_weight: ColumnName | None = None
     shuffle: bool = True
     precision: OrAuto[Precision] = "auto"
 
     def wishes(self) -> dict[str, Any]:
         """Return only what the user decided, by field name of the engine's TrainingSpec."""
         chosen = {name: getattr(self, name) for name in self.model_fields_set}
-        return {name: value for name, value in chosen.items() if value != "auto"}
+        # A column of weights may be called anything.
+        return {n: value for n, value in chosen.items() if value != "auto" or n == "sample_weight"}

@@ -71,7 +71,7 @@ def queued_run(project_id: str, wish: RunCreate, plan: ModelPlan, limits: Limits
         dataset_id=wish.dataset_id,
         spec=spec.model_dump_json(),
         seed=spec.seed,
-        target=spec.target,
+        target=spec.target if isinstance(spec.target, str) else ", ".join(spec.target),
         task=spec.task,
         epochs=spec.training.epochs,
         model_name=spec.model,

@@ -7,17 +7,24 @@ from typing import TYPE_CHECKING
 
 from service.schemas.networks import LayerShape, NetworkValidation, ResolvedNetwork
 from service.schemas.wire import ProblemItem
+from service.usecases.open_networks import open_shapes
+from service.usecases.plans import named_targets
 from workers.engine import cost
 from workers.engine.layers.initializers import default_for
-from workers.engine.spec import NetworkSpec
+from workers.engine.spec import DenseSpec
+from workers.modelling.findings import Findings
+from workers.modelling.hidden_layers import check_residuals
 from workers.modelling.plan import ModelWish, PlanError, PlanLimits
 from workers.modelling.planned_inputs import planned_network, planned_training_rows
 from workers.modelling.recipes import resolve
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from service.schemas.networks import NetworkValidate
     from service.settings import Limits
-    from workers.modelling.plan import ModelPlan
+    from workers.engine.spec import Layer
+    from workers.modelling.plan import ModelPlan, PlanProblem
     from workers.tabular.profile import TableProfile
 
 
@@ -27,20 +34,18 @@ def validate(
     """Return what the network would be on a table, or as much as is known without one."""
     if profile is None or wish.target is None:
         warning = "Without a dataset and a target the number of inputs and outputs is open."
-        return _without_table(wish, warnings=[warning], errors=[])
+        findings = Findings()
+        check_residuals(wish.network.layers, None, findings)
+        return _without_table(wish, warnings=[warning], errors=_items(findings.problems))
     model_wish = ModelWish(
-        target=wish.target if isinstance(wish.target, str) else tuple(wish.target),
+        target=named_targets(wish.target),
         network=wish.network.spec(),
         training=wish.training.wishes(),
     )
     try:
         plan = resolve(model_wish, profile, plan_limits(limits))
     except PlanError as error:
-        errors = [
-            ProblemItem(pointer=p.pointer, code=p.code, detail=p.detail, limit=p.limit)
-            for p in error.problems
-        ]
-        return _without_table(wish, warnings=[], errors=errors)
+        return _without_table(wish, warnings=[], errors=_items(error.problems))
     return _on_table(plan, profile)
 
 
@@ -51,6 +56,13 @@ def plan_limits(limits: Limits) -> PlanLimits:
         memory_bytes=limits.run_memory_bytes,
         steps=limits.run_steps,
     )
+
+
+def _items(problems: Iterable[PlanProblem]) -> list[ProblemItem]:
+    return [
+        ProblemItem(pointer=p.pointer, code=p.code, detail=p.detail, limit=p.limit)
+        for p in problems
+    ]
 
 
 def _on_table(plan: ModelPlan, profile: TableProfile) -> NetworkValidation:
@@ -80,28 +92,11 @@ def _on_table(plan: ModelPlan, profile: TableProfile) -> NetworkValidation:
 def _without_table(
     wish: NetworkValidate, *, warnings: list[str], errors: list[ProblemItem]
 ) -> NetworkValidation:
-    layers = tuple(
-        replace(layer, initializer=layer.initializer or default_for(layer.activation))
-        for layer in wish.network.layers
-    )
-    shapes: list[LayerShape] = []
-    width: int | None = None
-    for index, layer in enumerate(layers):
-        # The first layer's weights depend on how many inputs the features become.
-        n_parameters = None if width is None else (width + layer.bias) * layer.units
-        shapes.append(
-            LayerShape(
-                name=f"layers.{index}",
-                type=layer.type,
-                output_shape=[layer.units],
-                parameters=n_parameters,
-            )
-        )
-        width = layer.units
-    network = NetworkSpec(layers=layers, output=wish.network.output)
+    spec = wish.network.spec()
+    layers = tuple(map(_filled, spec.layers))
     return NetworkValidation(
-        resolved=ResolvedNetwork(network=network, training=None),
-        layers=shapes,
+        resolved=ResolvedNetwork(network=replace(spec, layers=layers), training=None),
+        layers=open_shapes(layers),
         parameters=None,
         memory_bytes=None,
         flops_per_epoch=None,
@@ -109,3 +104,9 @@ def _without_table(
         warnings=warnings,
         errors=errors,
     )
+
+
+def _filled(layer: Layer) -> Layer:
+    if not isinstance(layer, DenseSpec) or layer.initializer is not None:
+        return layer
+    return replace(layer, initializer=default_for(layer.activation))

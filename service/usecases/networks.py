@@ -129,5 +129,7 @@ def _network(row: NetworkRow) -> Network:
         name=row.name,
         layers=spec.layers,
         output=spec.output,
+        skip=spec.skip,
+        embeddings=spec.embeddings,
         created_at=row.created_at,
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from service.schemas.runs import RunCreate
     from service.settings import Limits
     from workers.engine.spec import NetworkSpec
-    from workers.modelling.plan import Recipe
+    from workers.modelling.plan import Recipe, TargetNames
 
 
 def plan_run(
@@ -30,10 +30,10 @@ def plan_run(
         InvalidRequestError: with everything that is wrong, by pointers into the request.
     """
     model_wish = ModelWish(
-        target=wish.target if isinstance(wish.target, str) else tuple(wish.target),
+        target=named_targets(wish.target),
         features=None if wish.features == "auto" else tuple(wish.features),
         task=None if wish.task == "auto" else wish.task,
-        network=named or _network(wish),
+        network=named or network_of(wish.network),
         preprocessing=None if wish.preprocessing == "auto" else wish.preprocessing,
         training=wish.training.wishes(),
         split=wish.split.wishes(),
@@ -75,7 +75,7 @@ def spec_of(wish: RunCreate, plan: ModelPlan) -> RunSpec:
 def plan_of(spec: RunSpec) -> ModelPlan:
     """Return the plan that a run's specification was made from, without its warnings."""
     return ModelPlan(
-        target=spec.target if isinstance(spec.target, str) else tuple(spec.target),
+        target=named_targets(spec.target),
         features=tuple(spec.features),
         task=spec.task,
         classes=spec.classes,
@@ -88,10 +88,14 @@ def plan_of(spec: RunSpec) -> ModelPlan:
     )
 
 
+def named_targets(target: str | list[str]) -> TargetNames:
+    """Return the wire's target as the library of models names it."""
+    return target if isinstance(target, str) else tuple(target)
+
+
 _RECIPES: dict[str, Recipe] = {"auto": "auto", "linear": "linear", "mlp": "mlp"}
 
 
-def _network(wish: RunCreate) -> NetworkSpec | Recipe:
-    if isinstance(wish.network, NetworkIn):
-        return wish.network.spec()
-    return _RECIPES[wish.network]
+def network_of(wish: NetworkIn | str) -> NetworkSpec | Recipe:
+    """Return a network that was written out, or a recipe; not one that was named by its id."""
+    return wish.spec() if isinstance(wish, NetworkIn) else _RECIPES[wish]

@@ -40,7 +40,7 @@ def show_checkpoint(row: CheckpointRow) -> Checkpoint:
 _CHECKPOINT_FIELDS = ("id", "run_id", "epoch", "step", "kind", "bytes", "created_at")
 
 _RUN_FIELDS = (
-    "id", "status", "stop_reason", "requested", "dataset_id", "target", "task", "seed", "device",
+    "id", "status", "stop_reason", "requested", "dataset_id", "task", "seed", "device",
     "metrics", "best", "attempt", "error", "reproducible", "weights_sha256", "created_at",
     "started_at", "finished_at",
 )  # fmt: skip
@@ -48,10 +48,12 @@ _RUN_FIELDS = (
 
 def _run(row: RunRow, model_id: str | None, history: Sequence[EventRow]) -> Run:
     plain = {name: getattr(row, name) for name in _RUN_FIELDS}
+    spec = RunSpec.model_validate_json(row.spec)
     return Run.model_validate(
         plain
         | {
-            "spec": RunSpec.model_validate_json(row.spec),
+            "target": spec.target,
+            "spec": spec,
             "progress": _progress(row),
             "model_id": model_id,
             "status_history": [_change(event) for event in history],

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import TypeAdapter
 
-from service.api import examples
+from service.api import catalog_examples, examples
+from service.schemas.catalog import CatalogEntry
 from service.schemas.datasets import Dataset, DatasetOptions, DatasetRows
 from service.schemas.events import Event
 from service.schemas.models import Model, PredictRequest, PredictResponse
@@ -39,6 +40,7 @@ EXAMPLES = [
     (Model, examples.MODEL),
     (PredictRequest, examples.PREDICT),
     (PredictResponse, examples.PREDICTIONS),
+    (Page[CatalogEntry], catalog_examples.LOSSES),
 ]
 
 

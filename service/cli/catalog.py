@@ -1,0 +1,54 @@
+"""`slope catalog`: what networks and trainings can be made of."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from service.cli.output import JsonOption, write, write_json
+from service.schemas.catalog import CatalogEntry, CatalogParameter, Subject
+
+if TYPE_CHECKING:
+    from service.cli.connection import Connection
+
+
+def catalog(
+    context: typer.Context,
+    subject: Annotated[Subject, typer.Argument(help="What to list.")],
+    name: Annotated[str | None, typer.Argument(help="Only the entry of this name.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List activations, losses, optimizers and so on, with formulas, ranges and defaults."""
+    connection: Connection = context.obj
+    with connection.open() as client:
+        found = [entry for entry in client.catalog(subject) if name in (None, entry.name)]
+    if not found:
+        raise typer.BadParameter(f"no {name!r} among the {subject}", param_hint="NAME")
+    if as_json:
+        write_json(found)
+        return
+    for entry in found:
+        write(Text("\n  ").join([Text(entry.name, style="bold"), *map(Text, _lines(entry))]))
+
+
+def _lines(entry: CatalogEntry) -> Iterator[str]:
+    told = (entry.description, entry.formula, entry.derivative, entry.source)
+    yield from (line for line in told if line)
+    for parameter in entry.parameters:
+        yield f"{parameter.name}: {', '.join(_facts(parameter))}"
+
+
+def _facts(parameter: CatalogParameter) -> Iterator[str]:
+    yield " | ".join(parameter.choices) if parameter.choices else parameter.type
+    bounds = (
+        ("at least", parameter.minimum),
+        ("above", parameter.exclusive_minimum),
+        ("at most", parameter.maximum),
+        ("below", parameter.exclusive_maximum),
+    )
+    yield from (f"{words} {limit:g}" for words, limit in bounds if limit is not None)
+    if parameter.required:
+        yield "required"
+    elif parameter.default is not None:
+        yield f"default {parameter.default}"

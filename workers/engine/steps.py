@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workers.engine import divergence, losses, rng
+from workers.engine import divergence, rng
 from workers.engine.batches import Batches, training_rows
 from workers.engine.descent import Descent
 from workers.engine.kernels.contract import UpdateVectors
-from workers.engine.tensors import BatchRows
+from workers.engine.passes import Pass
 from workers.engine.timetable import Timetable
 
 if TYPE_CHECKING:
@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from workers.engine.batches import Batch
     from workers.engine.problem import Problem
     from workers.engine.state import TrainingState
-    from workers.engine.tensors import Array
 
 
 class Steps:
@@ -134,30 +132,6 @@ class Steps:
         X = to_host(self._batches.batch(first).X)
         place = divergence.behind_loss(self._problem, to_host(state.parameters), X, number)
         state.diverge(*place, step)
-
-
-class Pass:
-    """Forward and backward for batches of one size: from rows to loss and gradient."""
-
-    def __init__(self, problem: Problem, rows: int, parameters: Array, gradient: Array) -> None:
-        network = problem.network
-        self._network = network.on_batch(
-            BatchRows(rows, rows), parameters, gradient, problem.kernels, (problem.seed,)
-        )
-        self._loss = losses.on_batch(
-            problem.spec.loss,
-            network.output_activation,
-            (rows, network.n_outputs),
-            problem.memory,
-            problem.kernels,
-        )
-
-    def run(self, batch: Batch, number: int, value: Array) -> None:
-        """Leave the mean loss in `value` (); number counts the batches of the run from 1."""
-        network = self._network
-        scores = network.forward(batch.X, number)
-        self._loss(scores, batch.y, batch.weights, network.d_logits, value)
-        network.backward()
 
 
 class Weighing:

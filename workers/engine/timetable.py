@@ -22,9 +22,7 @@ power may round otherwise at another place of its array."""
 class Timetable:
     """What each step n of a run, from 1, is told; a function of n and the plateau's factor."""
 
-    def __init__(
-        self, spec: TrainingSpec, steps_per_epoch: int, block_length: int = BLOCK
-    ) -> None:
+    def __init__(self, spec: TrainingSpec, steps_per_epoch: int, block_length: int = BLOCK) -> None:
         self.block_length = block_length
         self._spec = spec
         self._steps_per_epoch = steps_per_epoch

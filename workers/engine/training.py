@@ -12,7 +12,9 @@ from workers.engine import divergence, judging
 from workers.engine.chunk_plan import covers
 from workers.engine.chunked import ChunkedSteps
 from workers.engine.kernels.plain import PLAIN
+from workers.engine.lbfgs import LbfgsSteps
 from workers.engine.problem import Problem, TrainingData
+from workers.engine.spec import LbfgsSpec
 from workers.engine.state import Divergence, TrainingState
 from workers.engine.steps import Steps
 from workers.engine.tensors import Array
@@ -118,7 +120,7 @@ class _Training:
         if state.stop_reason is not None:
             return
         vectors = [(network.layout, state.parameters), (network.layout, state.judged)]
-        vectors += [(network.trainable, slot) for slot in state.slots.values()]
+        vectors += [(network.trainable, slot) for slot in state.slots.values() if slot.ndim == 1]
         for layout, vector in vectors:
             place = divergence.in_vector(layout, state.to_host(vector))
             if place is not None:
@@ -146,8 +148,10 @@ class _Training:
         return Progress(state.epoch, state.step, report)
 
 
-def _steps(problem: Problem, state: TrainingState) -> Steps | ChunkedSteps:
-    """The way of stepping that covers the problem."""
+def _steps(problem: Problem, state: TrainingState) -> Steps | ChunkedSteps | LbfgsSteps:
+    """The fastest way of stepping that covers the problem."""
+    if isinstance(problem.spec.optimizer, LbfgsSpec):
+        return LbfgsSteps(problem, state)
     if problem.kernels.chunk is not None and covers(problem.network, problem.spec):
         return ChunkedSteps(problem, state)
     return Steps(problem, state)

@@ -49,15 +49,19 @@ def slot_shapes(spec: Optimizer, n_trainable: int) -> dict[str, Shape]:
     """Vectors (n_trainable,) by name.
 
     L-BFGS keeps `history` of them, of steps and of changes of the gradient, the newest last, the
-    gradient where it stands, and the objective there (1,).
+    gradient where it stands, and objective and loss there (2,), which are float64 always.
     """
     shapes: dict[str, Shape] = dict.fromkeys(slot_names(spec), (n_trainable,))
     if isinstance(spec, LbfgsSpec):
         shapes["steps"] = shapes["changes"] = (spec.history, n_trainable)
-        shapes["objective"] = (1,)
+        shapes["objective"] = (2,)
     return shapes
 
 
 def initial_slots(spec: Optimizer, n_trainable: int, dtype: DType) -> dict[str, Array]:
     """Fresh slots, all 0, in the precision of the run."""
-    return {name: np.zeros(shape, dtype) for name, shape in slot_shapes(spec, n_trainable).items()}
+    shapes = slot_shapes(spec, n_trainable)
+    slots: dict[str, Array] = {name: np.zeros(shape, dtype) for name, shape in shapes.items()}
+    if isinstance(spec, LbfgsSpec):
+        slots["objective"] = np.zeros(shapes["objective"], np.float64)
+    return slots

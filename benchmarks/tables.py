@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Markdown, its columns aligned: the first to the left, the others to the right."""
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    widths = [max(2, *(len(row[column]) for row in (head, *rows))) for column in range(len(head))]
 
     def line(cells: Sequence[str]) -> str:
         first = cells[0].ljust(widths[0])

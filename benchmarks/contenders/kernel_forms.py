@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from workers.engine.kernels.contract import Kernels
 
-FORMS = ("plain", "compiled", "chunk")
+FORMS = {
+    "plain": ("workers.engine.kernels.plain", "PLAIN"),
+    "compiled": ("workers.engine.kernels.compiled", "COMPILED"),
+    "chunk": ("workers.engine.kernels.chunk", "CHUNKED"),
+}
 
 
 class UnknownKernelsError(ValueError):
@@ -26,8 +29,6 @@ def kernels_named(name: str) -> Kernels:
     """
     if name not in FORMS:
         raise UnknownKernelsError(name)
-    if name == "plain":
-        plain: Kernels = importlib.import_module("workers.engine.kernels.plain").PLAIN
-        return plain
-    compiled: Kernels = importlib.import_module("workers.engine.kernels.compiled").COMPILED
-    return compiled if name == "chunk" else replace(compiled, chunk=None)
+    module, attribute = FORMS[name]
+    kernels: Kernels = getattr(importlib.import_module(module), attribute)
+    return kernels

@@ -38,13 +38,15 @@ class NumberTarget:
 
     def encode(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """What the network learns (N, T) for values (N, T) in the data's own units."""
-        return np.divide(values - np.array(self.centers), np.array(self.scales))
+        learned: NDArray[np.float64] = (values - np.array(self.centers)) / np.array(self.scales)
+        return learned
 
     def decode(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
         """Values (N, T) in the data's own units of outputs (N, T); may overflow to infinity."""
         with np.errstate(over="ignore", invalid="ignore"):
             scaled = outputs.astype(np.float64) * np.array(self.scales)
-            return np.add(scaled, np.array(self.centers))
+            values: NDArray[np.float64] = scaled + np.array(self.centers)
+        return values
 
 
 @dataclass(frozen=True)

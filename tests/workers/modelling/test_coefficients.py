@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from tests.workers.modelling.tables import PENGUINS, Trained, csv_of, ingested, trained
-from workers.engine.spec import NetworkSpec, OutputSpec
+from workers.engine.spec import (
+    BatchNormSpec,
+    DropoutSpec,
+    EmbeddingSpec,
+    NetworkSpec,
+    OutputSpec,
+)
 from workers.modelling.evaluation import report
 from workers.modelling.plan import ModelWish
 
@@ -92,7 +98,39 @@ def test_a_column_that_was_constant_in_training_has_no_coefficient() -> None:
     assert report(end.model, end.prepared)["coefficients"]["k"] == 0.0
 
 
-@pytest.mark.parametrize("network", ["mlp", NetworkSpec(output=OutputSpec(activation="tanh"))])
+@pytest.mark.parametrize(
+    "network",
+    [
+        NetworkSpec(skip=True),
+        NetworkSpec(output=OutputSpec(bias=False)),
+        NetworkSpec(layers=(DropoutSpec(rate=0.5),), skip=True),
+    ],
+)
+@pytest.mark.parametrize("target", ["body_mass_g", "sex"])
+def test_a_skip_a_dropout_and_a_missing_bias_leave_a_formula(
+    target: str, network: NetworkSpec
+) -> None:
+    end = fit(target=target, network=network)
+    figures, rows = report(end.model, end.prepared), complete_rows(end)
+    values = np.array([score(figures["coefficients"], figures["intercept"], row) for row in rows])
+    predictions = end.model.predict_rows(rows)
+    if target == "sex":
+        assert predictions.probabilities is not None
+        np.testing.assert_allclose(1 / (1 + np.exp(-values)), predictions.probabilities[:, 1], 1e-9)
+    else:
+        assert predictions.values is not None
+        np.testing.assert_allclose(values, predictions.values, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        "mlp",
+        NetworkSpec(output=OutputSpec(activation="tanh")),
+        NetworkSpec(layers=(BatchNormSpec(),)),
+        NetworkSpec(embeddings=(EmbeddingSpec(column="island", dimension=2),)),
+    ],
+)
 def test_a_network_of_another_form_has_no_coefficients(network: Any) -> None:
     end = fit(target="body_mass_g", network=network)
     assert "coefficients" not in report(end.model, end.prepared)

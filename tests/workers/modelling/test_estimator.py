@@ -48,7 +48,7 @@ def test_inputs_and_truth_belong_to_the_same_row() -> None:
         (prepared.validation.X, prepared.validation.truth),
         (prepared.test.X, prepared.test.truth),
     ):
-        np.testing.assert_allclose(np.sqrt(X[:, 0]), truth, atol=5e-4)
+        np.testing.assert_allclose(np.sqrt(X[:, :1]), truth, atol=5e-4)
     assert prepared.data.X[:, 0].tolist() == prepared.split.train.tolist()
 
 
@@ -57,7 +57,7 @@ def test_the_target_is_standardised_by_its_training_rows() -> None:
     truth = prepared.training_truth
     assert isinstance(prepared.target, NumberTarget)
     np.testing.assert_array_equal(
-        prepared.data.y[:, 0], (truth - truth.mean()) / truth.std(), strict=True
+        prepared.data.y, (truth - truth.mean()) / truth.std(), strict=True
     )
     np.testing.assert_allclose(prepared.target.decode(prepared.data.y), truth, rtol=1e-14)
 
@@ -65,7 +65,7 @@ def test_the_target_is_standardised_by_its_training_rows() -> None:
 def test_without_preprocessing_the_target_is_learned_as_it_is() -> None:
     plan = plan_for(NUMBERS, preprocessing="none", training={"precision": "float64"})
     prepared = prepare(NUMBERS.table, plan)
-    assert prepared.data.y[:, 0].tolist() == prepared.training_truth.tolist()
+    assert prepared.data.y.tolist() == prepared.training_truth.tolist()
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])

@@ -23,7 +23,7 @@ def test_counts_of_classes_are_scikit_learns(pairs: list[tuple[int, int]]) -> No
     assert measures.accuracy(truth, predicted) == pytest.approx(
         metrics.accuracy_score(truth, predicted), rel=1e-15
     )
-    assert measures.balanced_accuracy(matrix) == pytest.approx(
+    assert measures.balanced_accuracy(truth, predicted) == pytest.approx(
         metrics.balanced_accuracy_score(truth, predicted), rel=1e-14
     )
 
@@ -31,28 +31,64 @@ def test_counts_of_classes_are_scikit_learns(pairs: list[tuple[int, int]]) -> No
 @given(pairs=NUMBERS)
 def test_errors_of_numbers_are_scikit_learns(pairs: list[tuple[float, float]]) -> None:
     truth, values = np.array(pairs).T
-    errors = measures.regression_errors(truth, values)
-    assert errors["rmse"] == pytest.approx(metrics.root_mean_squared_error(truth, values))
-    assert errors["mae"] == pytest.approx(metrics.mean_absolute_error(truth, values))
+    errors = measures.regression_errors(truth[:, None], values[:, None])
+    [rmse], [mae], [r2] = errors["rmse"], errors["mae"], errors["r2"]
+    assert rmse == pytest.approx(metrics.root_mean_squared_error(truth, values))
+    assert mae == pytest.approx(metrics.mean_absolute_error(truth, values))
     if truth.var() > 1e-6:
-        assert errors["r2"] == pytest.approx(metrics.r2_score(truth, values))
+        assert r2 == pytest.approx(metrics.r2_score(truth, values))
 
 
 @pytest.mark.parametrize("unit", [1e-300, 1e300])
 def test_errors_scale_with_the_numbers_to_any_size(unit: float) -> None:
-    truth, values = np.array([1.0, 2.0, 4.0]), np.array([1.5, 2.0, 3.0])
+    truth, values = np.array([[1.0], [2.0], [4.0]]), np.array([[1.5], [2.0], [3.0]])
     expected = measures.regression_errors(truth, values)
-    found = measures.regression_errors(truth * unit, values * unit)
-    assert found["r2"] == pytest.approx(expected["r2"], rel=1e-14)
+    found = measures.regression_errors(
+        np.hstack((truth, truth * unit)), np.hstack((values, values * unit))
+    )
+    np.testing.assert_allclose(found["r2"], expected["r2"][[0, 0]], rtol=1e-14)
     for name in ("rmse", "mae"):
-        assert (found[name] or 0.0) / unit == pytest.approx(expected[name], rel=1e-14)
+        by_unit = found[name] / [1.0, unit]
+        np.testing.assert_allclose(by_unit, expected[name][[0, 0]], rtol=1e-14)
 
 
 def test_a_truth_that_does_not_vary_leaves_nothing_to_explain() -> None:
-    assert measures.regression_errors(np.array([2.0, 2.0]), np.array([1.0, 3.0]))["r2"] is None
+    truth, values = np.array([[2.0, 0.0], [2.0, 1.0]]), np.array([[1.0, 0.0], [3.0, 1.0]])
+    assert np.isnan(measures.regression_errors(truth, values)["r2"]).tolist() == [True, False]
 
 
 def test_a_class_held_impossible_costs_much_and_not_infinitely_much() -> None:
     probabilities = np.array([[1.0, 0.0], [0.5, 0.5]])
     cost = measures.log_loss(np.array([1, 0]), probabilities)
     assert cost == pytest.approx((-np.log(2**-23) + np.log(2)) / 2, rel=1e-15)
+
+
+SCORES = st.lists(
+    st.tuples(st.integers(0, 2), *[st.integers(0, 5)] * 3), min_size=3, max_size=40
+).filter(lambda rows: len({row[0] for row in rows}) == 3)
+
+
+@given(rows=SCORES)
+def test_the_area_under_the_curve_is_scikit_learns_also_with_ties(
+    rows: list[tuple[int, ...]],
+) -> None:
+    truth, scores = np.array(rows)[:, 0], np.array(rows, float)[:, 1:] + 1.0
+    probabilities = scores / scores.sum(axis=1, keepdims=True)
+    expected = metrics.roc_auc_score(truth, probabilities, multi_class="ovr", average="macro")
+    assert measures.auc(truth, probabilities) == pytest.approx(expected, rel=1e-12)
+    second = truth == 1
+    pair = np.column_stack((1.0 - probabilities[:, 1], probabilities[:, 1]))
+    expected = metrics.roc_auc_score(second, probabilities[:, 1])
+    assert measures.auc(second.astype(int), pair) == pytest.approx(expected, rel=1e-12)
+
+
+def test_of_one_class_alone_there_is_no_area() -> None:
+    probabilities = np.array([[0.3, 0.7], [0.6, 0.4]])
+    assert measures.auc(np.array([1, 1]), probabilities) is None
+
+
+def test_a_class_that_no_row_has_says_nothing_about_the_area() -> None:
+    truth = np.array([0, 0, 1])
+    probabilities = np.array([[0.8, 0.1, 0.1], [0.5, 0.4, 0.1], [0.3, 0.2, 0.5]])
+    areas = [metrics.roc_auc_score(truth == k, probabilities[:, k]) for k in (0, 1)]
+    assert measures.auc(truth, probabilities) == pytest.approx(np.mean(areas), rel=1e-15)

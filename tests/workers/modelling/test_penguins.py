@@ -13,7 +13,7 @@ from sklearn import metrics
 from tests.workers.modelling.tables import PENGUINS, Trained, ingested, trained, trained_plan
 from workers.modelling.codec import model_from_bytes, model_to_bytes
 from workers.modelling.estimator import FittedModel, prepare
-from workers.modelling.evaluation import epoch_metrics, report
+from workers.modelling.evaluation import report
 from workers.modelling.plan import ModelWish
 from workers.modelling.recipes import resolve
 from workers.tabular.csv_rows import prediction_rows
@@ -189,16 +189,17 @@ def test_the_constant_baseline_knows_the_training_rows_alone(
 
 
 def test_the_measures_of_an_epoch_are_those_of_the_report(mass: Trained, species: Trained) -> None:
-    for end, names in ((mass, ("rmse", "mae", "r2")), (species, ("accuracy",))):
+    of_classes = ("accuracy", "balanced_accuracy", "log_loss")
+    for end, names in ((mass, ("rmse", "mae", "r2")), (species, of_classes)):
         best = next(r for r in end.reports if r.epoch == end.state.best_epoch)
         figures = report(end.model, end.prepared)["validation"]
-        assert epoch_metrics(end.prepared, best) == {f"val_{name}": figures[name] for name in names}
+        assert best.metrics == {f"val_{name}": figures[name] for name in names}
 
 
 def test_without_validation_rows_nothing_is_measured() -> None:
     wish = ModelWish(target="species", split={"validation": 0.0}, training={"epochs": 2})
     end = trained(DATA, wish)
-    assert [epoch_metrics(end.prepared, r) for r in end.reports] == [{}, {}]
+    assert [dict(r.metrics) for r in end.reports] == [{}, {}]
     figures = report(end.model, end.prepared)
     assert (figures["validation"], figures["baselines"]["constant"]["validation"]) == (None, None)
 

@@ -9,6 +9,7 @@ from tests.workers.modelling.tables import PENGUINS, codes_of, csv_of, ingested
 from workers.engine.spec import (
     AdamSpec,
     BinaryCrossEntropySpec,
+    ConstantSchedule,
     DenseSpec,
     EarlyStoppingSpec,
     Loss,
@@ -31,7 +32,7 @@ def test_dataset_and_target_suffice() -> None:
     plan = resolve(ModelWish(target=SPECIES), DATA.profile)
     assert (plan.recipe, plan.task, plan.classes) == ("mlp", "multiclass", 3)
     assert plan.preprocessing == "standard"
-    assert plan.network.output == OutputSpec(activation="softmax")
+    assert plan.network.output == OutputSpec(activation="softmax", initializer="glorot_uniform")
     assert plan.training.loss == SoftmaxCrossEntropySpec()
     assert plan.training.early_stopping is not None
     assert plan.training.early_stopping.restore_best
@@ -41,20 +42,24 @@ def test_nothing_of_a_plan_is_left_open() -> None:
     for network in ("auto", "linear", "mlp", WRITTEN):
         plan = resolve(ModelWish(target=SPECIES, network=network), DATA.profile)
         assert plan.network.output is not None
-        assert all(layer.initializer is not None for layer in plan.network.layers)
+        dense = [layer for layer in plan.network.layers if isinstance(layer, DenseSpec)]
+        assert all(layer.initializer is not None for layer in dense)
+        assert plan.network.output.initializer is not None
+        assert plan.training.schedule == ConstantSchedule()
 
 
 def test_the_linear_recipe_has_no_hidden_layer() -> None:
     plan = resolve(ModelWish(target=MASS, network="linear"), DATA.profile)
     assert (plan.recipe, plan.network.layers) == ("linear", ())
-    assert plan.network.output == OutputSpec(activation="identity")
+    assert plan.network.output == OutputSpec(activation="identity", initializer="glorot_uniform")
     assert plan.training.loss == MseSpec()
 
 
 def test_a_network_that_is_written_out_trains_as_the_contract_says() -> None:
     plan = resolve(ModelWish(target=SPECIES, network=WRITTEN), DATA.profile)
     assert plan.recipe == "custom"
-    assert [layer.initializer for layer in plan.network.layers] == ["he_uniform", "glorot_uniform"]
+    initializers = [getattr(layer, "initializer", None) for layer in plan.network.layers]
+    assert initializers == ["he_uniform", "glorot_uniform"]
     training = plan.training
     assert (training.epochs, training.batch_size) == (100, 32)
     assert training.optimizer == AdamSpec()

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from textwrap import dedent
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from tests.workers.modelling.tables import PENGUINS, ingested
+from workers.engine.training import TrainingState, train
+from workers.modelling.estimator import prepare
+from workers.modelling.matrices import MAPPED_BYTES, Matrices
+from workers.modelling.plan import ModelWish
+from workers.modelling.recipes import resolve
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FLOAT = np.dtype(np.float32)
+
+
+def mapped(array: np.ndarray) -> bool:
+    """Whether the numbers lie in a file."""
+    base: object = array
+    while isinstance(base, np.ndarray) and not isinstance(base, np.memmap):
+        base = base.base
+    return isinstance(base, np.memmap)
+
+
+def test_a_matrix_above_the_bound_lies_in_a_file(tmp_path: Path) -> None:
+    matrices = Matrices(tmp_path, mapped_bytes=4000)
+    small, large = matrices.empty((10, 100), FLOAT), matrices.empty((10, 101), FLOAT)
+    assert (mapped(small), mapped(large)) == (False, True)
+    large[...] = 1.5
+    assert large.sum() == 1.5 * large.size
+    assert (large.shape, large.dtype, large.flags.c_contiguous) == ((10, 101), FLOAT, True)
+    # Slices of a memmap are several times slower than an array's.
+    assert type(large) is np.ndarray
+
+
+def test_the_file_has_no_name_and_takes_its_room_at_once(tmp_path: Path) -> None:
+    large = Matrices(tmp_path, mapped_bytes=0).empty((1000, 1000), FLOAT)
+    assert list(tmp_path.iterdir()) == []
+    large[0] = 1.0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_folder_everything_is_in_memory() -> None:
+    assert not mapped(Matrices().empty((MAPPED_BYTES // 4 + 1,), FLOAT))
+
+
+def test_without_room_there_is_an_error_and_no_crash(tmp_path: Path) -> None:
+    matrices = Matrices(tmp_path)
+    with pytest.raises(MemoryError, match="no room"):
+        matrices.empty((2**44,), FLOAT)
+
+
+def test_a_run_in_a_file_has_the_bits_of_one_in_memory(tmp_path: Path) -> None:
+    data = ingested(PENGUINS)
+    plan = resolve(ModelWish(target="species", training={"epochs": 3}), data.profile)
+    found = []
+    for matrices in (Matrices(), Matrices(tmp_path, mapped_bytes=0)):
+        prepared = prepare(data.table, plan, matrices)
+        state = TrainingState.initial(prepared.network, plan.training, plan.seed)
+        for _ in train(prepared.network, state, prepared.data, plan.training, plan.seed):
+            pass
+        found.append(state.parameters.tobytes())
+        assert mapped(prepared.data.X) == (matrices.empty((1,), FLOAT).base is not None)
+    assert found[0] == found[1]
+
+
+PEAK = dedent("""
+    import resource, sys
+    import numpy as np
+    from pathlib import Path
+    from workers.modelling.matrices import Matrices
+
+    def anonymous():
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return 1024 * next(int(x.split()[1]) for x in lines if x.startswith("RssAnon:"))
+
+    before = anonymous()
+    X = Matrices(Path(sys.argv[1]), mapped_bytes=0).empty((100_000, 100), np.dtype(np.float32))
+    X[...] = 1.0
+    batch = np.empty((256, 100), np.float32)
+    rows = np.random.default_rng(0).permutation(100_000)
+    for start in range(0, 99_000, 256):
+        np.take(X, rows[start : start + 256], axis=0, out=batch[: len(rows[start : start + 256])])
+    sys.stdout.write(str(anonymous() - before))
+""")
+
+
+def test_a_mapped_matrix_takes_no_memory_that_could_not_be_given_back(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", PEAK, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+    )
+    # The matrix has 40 MB; what is left is the batch, the order and NumPy's own.
+    assert int(result.stdout) < 8e6

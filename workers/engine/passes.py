@@ -16,15 +16,23 @@ if TYPE_CHECKING:
 class Pass:
     """Forward and backward for batches of one size: from rows to loss and gradient."""
 
-    def __init__(self, problem: Problem, rows: int, parameters: Array, gradient: Array) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        rows: int,
+        parameters: Array,
+        gradient: Array,
+        seeds: tuple[int, ...] = (),
+    ) -> None:
+        """Stacked members have an axis in front of their vectors, and a seed each."""
         network = problem.network
         self._network = network.on_batch(
-            BatchRows(rows, rows), parameters, gradient, problem.kernels, (problem.seed,)
+            BatchRows(rows, rows), parameters, gradient, problem.kernels, seeds or (problem.seed,)
         )
         self._loss = losses.on_batch(
             problem.spec.loss,
             network.output_activation,
-            (rows, network.n_outputs),
+            (*parameters.shape[:-1], rows, network.n_outputs),
             problem.memory,
             problem.kernels,
         )

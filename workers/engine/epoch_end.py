@@ -1,0 +1,96 @@
+"""The end of an epoch: all numbers looked at, the validation rows asked, the epoch judged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from workers.engine import divergence, judging
+from workers.engine.tensors import Array
+from workers.engine.validation import Validation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from workers.engine.problem import Problem
+    from workers.engine.spec import TrainingSpec
+    from workers.engine.state import TrainingState
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """What an epoch came to: train_loss is the mean over its rows, each as it was trained.
+
+    val_outputs (N, K) are the network's answers on the validation rows after the epoch, metrics
+    what `TrainingData.measure` made of them; learning_rate is that of the last step.
+    """
+
+    epoch: int
+    train_loss: float
+    val_loss: float | None
+    val_outputs: Array | None
+    learning_rate: float
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+class EpochEnd:
+    """For states of one problem, or of several that differ in nothing that is looked at here."""
+
+    def __init__(self, problem: Problem) -> None:
+        """Raises ValueError where the monitored figure needs validation rows and has none."""
+        self._data = problem.data
+        self._network = problem.network
+        validates = problem.data.X_validation is not None
+        self._validation = Validation(problem) if validates else None
+        monitor, _ = judging.monitor(problem.spec, validates=validates)
+        if not validates and monitor != "train_loss":
+            raise ValueError(f"early stopping on {monitor} needs validation rows")
+
+    def look(self, state: TrainingState) -> Iterator[None]:
+        """Check and validate a state whose steps are done; yields between pieces of work.
+
+        A state that is not finite has then diverged.
+        """
+        self._check_vectors(state)
+        validation = self._validation
+        if validation is None or state.stop_reason is not None:
+            return
+        yield from validation.run(state.to_host(state.judged))
+        if not math.isfinite(validation.loss):
+            state.diverge("val_loss", divergence.finite_norm(validation.outputs))
+
+    def close(
+        self, state: TrainingState, spec: TrainingSpec, train_loss: float, learning_rate: float
+    ) -> EpochReport:
+        """Count the epoch of the state looked at last as completed, and judge it."""
+        validation = self._validation
+        figures = {"train_loss": train_loss}
+        metrics: Mapping[str, float] = {}
+        if validation is not None:
+            figures["val_loss"] = validation.loss
+            measure = self._data.measure
+            metrics = {} if measure is None else measure(validation.outputs)
+        state.close_epoch({**figures, **metrics}, spec)
+        return EpochReport(
+            epoch=state.epoch,
+            train_loss=train_loss,
+            val_loss=figures.get("val_loss"),
+            val_outputs=None if validation is None else validation.outputs,
+            learning_rate=learning_rate,
+            metrics=metrics,
+        )
+
+    def _check_vectors(self, state: TrainingState) -> None:
+        """What the last step did no loss has shown yet."""
+        network = self._network
+        if state.stop_reason is not None:
+            return
+        vectors = [(network.layout, state.parameters), (network.layout, state.judged)]
+        vectors += [(network.trainable, slot) for slot in state.slots.values() if slot.ndim == 1]
+        for layout, vector in vectors:
+            place = divergence.in_vector(layout, state.to_host(vector))
+            if place is not None:
+                state.diverge(*place)
+                return

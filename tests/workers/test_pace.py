@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from workers.engine.spec import MseSpec, TrainingSpec
 from workers.pace import Pace
 
 if TYPE_CHECKING:
@@ -39,10 +40,11 @@ def pace(
     seconds: float | None = None,
     epochs: int | None = None,
     earlier_s: float = 0.0,
+    accumulate: int = 1,
 ) -> Pace:
     """A run of 10 epochs of 5 batches with 20 rows each, the last one with 10."""
     spec = SimpleNamespace(
-        training=SimpleNamespace(epochs=10, batch_size=20),
+        training=TrainingSpec(epochs=10, batch_size=20, loss=MseSpec(), accumulate=accumulate),
         budget=SimpleNamespace(seconds=seconds, epochs=epochs),
     )
     claim = SimpleNamespace(spec=spec, trained_seconds=earlier_s)
@@ -92,3 +94,11 @@ def test_a_budget_is_spent_by_epochs_or_by_the_time_of_all_attempts(
     it = pace(clock, at(0), epochs=epochs, seconds=seconds, earlier_s=3.0)
     clock.seconds += 2.0
     assert it.is_budget_spent(at(epoch)) is spent
+
+
+def test_a_step_may_take_several_batches() -> None:
+    clock = SetClock()
+    # Five batches, two to a step: three steps to an epoch.
+    it = pace(clock, at(0), accumulate=2)
+    clock.seconds += 4.0
+    assert it.samples_per_second(at(1, 1)) == pytest.approx((1 + 1 / 3) * 90 / 4.0)

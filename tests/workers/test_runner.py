@@ -20,6 +20,7 @@ from service.store.blobs import Blobs
 from service.store.tables import BlobChunkRow, DatasetRow, RunRow
 from service.usecases.claims import NewCheckpoint, ProgressPart
 from service.usecases.leases import Leases
+from service.usecases.reports import Reports
 from tests.service.usecases.world import RememberingBroker, World
 from workers.runner import Runner
 
@@ -230,6 +231,33 @@ def test_a_run_that_diverges_fails_and_keeps_the_last_finite_weights(world: Worl
     assert kinds(world, run.id) == ["final", "initial"]
     [event] = [event for event in world.story(run.id) if event.type == "divergence.detected"]
     assert event.data["epoch"] == run.progress.epoch + 1
+    assert event.data["tensor"] in run.error.detail
+    assert event.data["suggestion"]["code"] == "learning_rate"
+    assert event.data["suggestion"]["value"] == 1.0
+    assert event.message == run.error.detail
+
+
+def test_a_list_of_targets_stays_a_list_to_the_model_and_its_report(world: World) -> None:
+    run = train(world, world.create(target=["y"], features=["x"], training={"epochs": 3}).id)
+    assert (run.status, run.target) == ("succeeded", ["y"])
+    assert run.model_id is not None
+    reports = Reports(world.sessions)
+    assert reports.get(world.project_id, run.model_id).target == ["y"]
+    assert set(reports.of_run(world.project_id, run.id)["validation"]["targets"]) == {"y"}
+
+
+def test_every_figure_of_an_epoch_is_in_the_curve(world: World) -> None:
+    schedule = {"type": "exponential", "factor": 0.5}
+    spec = {"epochs": 4, "early_stopping": {"monitor": "val_r2"}, "schedule": schedule}
+    run = train(world, create(world, **spec))
+    curve = world.runs.metrics(world.project_id, run.id, max_points=100).series
+    assert set(curve) == {
+        *("train_loss", "val_loss", "val_rmse", "val_mae", "val_r2", "learning_rate")
+    }
+    rates = curve["learning_rate"]
+    assert rates == pytest.approx([rates[0] * 0.5**k for k in range(4)])  # type: ignore[operator]
+    assert run.best is not None
+    assert (run.best.monitor, run.best.value) == ("val_r2", max(x or 0.0 for x in curve["val_r2"]))
 
 
 def test_a_table_that_is_not_the_planned_one_is_the_datas_fault(

@@ -1,33 +1,180 @@
-"""Losses: exact values where logits are extreme, and which outputs they go with."""
+"""Losses: exact at the extremes, slopes by central differences, weights as repetitions of rows."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pytest
 
 from workers.engine import losses
 from workers.engine.kernels.plain import PLAIN
-from workers.engine.spec import BinaryCrossEntropySpec, Loss, MseSpec, SoftmaxCrossEntropySpec
+from workers.engine.spec import (
+    Activation,
+    BinaryCrossEntropySpec,
+    FocalSpec,
+    HuberSpec,
+    Loss,
+    MaeSpec,
+    MseSpec,
+    PoissonSpec,
+    QuantileSpec,
+    SoftmaxCrossEntropySpec,
+)
+from workers.engine.tensors import Memory
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from workers.engine.backend import DType
+    from workers.engine.tensors import Array, Shape
 
 DOUBLE: DType = np.dtype(np.float64)
 DTYPES: list[DType] = [np.dtype(np.float32), DOUBLE]
+
+HEADS: list[tuple[Loss, Activation]] = [
+    (MseSpec(), "identity"),
+    (MseSpec(), "sigmoid"),
+    (MseSpec(), "softmax"),
+    (MaeSpec(), "identity"),
+    (MaeSpec(), "tanh"),
+    (HuberSpec(delta=0.7), "identity"),
+    (HuberSpec(delta=100.0), "softplus"),
+    (QuantileSpec(quantile=0.9), "identity"),
+    (QuantileSpec(quantile=0.25), "silu"),
+    (PoissonSpec(), "exponential"),
+    (BinaryCrossEntropySpec(), "sigmoid"),
+    (BinaryCrossEntropySpec(label_smoothing=0.2), "sigmoid"),
+    (SoftmaxCrossEntropySpec(), "softmax"),
+    (SoftmaxCrossEntropySpec(label_smoothing=0.1), "softmax"),
+    (FocalSpec(), "sigmoid"),
+    (FocalSpec(), "softmax"),
+    (FocalSpec(gamma=0.5), "sigmoid"),
+    (FocalSpec(gamma=0.5), "softmax"),
+    (FocalSpec(gamma=0.0), "softmax"),
+]
+heads = pytest.mark.parametrize(("loss", "activation"), HEADS, ids=str)
+
+
+def evaluate(
+    loss: Loss, activation: Activation, scores: Array, targets: Any, weights: Array | None = None
+) -> tuple[Array, Array]:
+    """Value (...) and gradient (..., B, K)."""
+    memory = Memory(np, scores.dtype)
+    kernel = losses.on_batch(loss, activation, scores.shape, memory, PLAIN)
+    value, gradient = memory.empty(scores.shape[:-2]), memory.empty(scores.shape)
+    with np.errstate(all="ignore"):
+        kernel(scores.copy(), targets, weights, gradient, value)
+    return value, gradient
+
+
+def drawn(rng: np.random.Generator, loss: Loss, activation: Activation, shape: Shape) -> Any:
+    if activation == "softmax" and not isinstance(loss, MseSpec):
+        return rng.integers(0, shape[-1], shape[:-1])
+    if isinstance(loss, PoissonSpec):
+        return rng.poisson(2.0, shape).astype(np.float64)
+    if activation == "sigmoid" and not isinstance(loss, MseSpec):
+        return rng.integers(0, 2, shape).astype(np.float64)
+    return rng.normal(size=shape)
+
+
+def test_every_loss_has_a_case() -> None:
+    kinds = {member.type for member in get_args(get_args(Loss)[0])}
+    assert {loss.type for loss, _ in HEADS} == kinds == set(losses.OUTPUT_ACTIVATIONS)
+    assert set(PLAIN.losses) == kinds | {"binary_focal"}
+
+
+@heads
+@pytest.mark.parametrize("weighted", [False, True], ids=["equal", "weighted"])
+def test_the_gradient_is_the_slope_of_the_value(
+    loss: Loss, activation: Activation, weighted: bool
+) -> None:
+    """Gate: 1e-4 relative or 1e-7 absolute of central differences, h = 1e-6 max(1, |z|).
+
+    The drawn scores lie 1e-3 and more away from the kinks of MAE, Huber and quantile.
+    """
+    rng = np.random.default_rng(5)
+    scores = rng.normal(0.0, 2.0, (7, 3))
+    targets = drawn(rng, loss, activation, scores.shape)
+    weights = rng.uniform(0.0, 3.0, 7) if weighted else None
+    _, gradient = evaluate(loss, activation, scores, targets, weights)
+    for place in np.ndindex(scores.shape):
+        ends = []
+        h = 1e-6 * max(1.0, abs(float(scores[place])))
+        for sign in (1.0, -1.0):
+            moved = scores.copy()
+            moved[place] += sign * h
+            ends.append(float(evaluate(loss, activation, moved, targets, weights)[0]))
+        slope = (ends[0] - ends[1]) / (2.0 * h)
+        gap = abs(gradient[place] - slope)
+        assert gap <= max(1e-4 * abs(slope), 1e-7), f"{place}: {gradient[place]}, {slope}"
+
+
+@heads
+def test_a_weight_counts_a_row_so_many_times(loss: Loss, activation: Activation) -> None:
+    """Weights 0, 1, 2 give the loss of the rows left out, taken once, taken twice."""
+    rng = np.random.default_rng(1)
+    scores = rng.normal(size=(6, 3))
+    targets = drawn(rng, loss, activation, scores.shape)
+    times = np.array([0, 1, 2, 1, 0, 3])
+    value, gradient = evaluate(loss, activation, scores, targets, times.astype(float))
+    rows = np.repeat(np.arange(6), times)
+    expected, slopes = evaluate(loss, activation, scores[rows], targets[rows])
+    assert float(value) == pytest.approx(float(expected), rel=1e-13)
+    summed = np.zeros_like(scores)
+    np.add.at(summed, rows, slopes)
+    np.testing.assert_allclose(gradient, summed, atol=1e-15)
+
+
+@heads
+def test_a_batch_without_any_weight_costs_nothing(loss: Loss, activation: Activation) -> None:
+    rng = np.random.default_rng(2)
+    scores = rng.normal(size=(4, 3))
+    targets = drawn(rng, loss, activation, scores.shape)
+    value, gradient = evaluate(loss, activation, scores, targets, np.zeros(4))
+    assert float(value) == 0.0
+    assert not gradient.any()
+
+
+@heads
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("weighted", [False, True], ids=["equal", "weighted"])
+def test_a_stacked_member_gets_the_bits_of_its_own_loss(
+    loss: Loss, activation: Activation, dtype: DType, weighted: bool
+) -> None:
+    rng = np.random.default_rng(3)
+    shape = (3, 37, 5)
+    scores = rng.normal(0.0, 2.0, shape).astype(dtype)
+    targets = drawn(rng, loss, activation, shape)
+    targets = targets if targets.ndim == 2 else targets.astype(dtype)
+    weights = rng.uniform(0.0, 2.0, shape[:2]).astype(dtype) if weighted else None
+    value, gradient = evaluate(loss, activation, scores, targets, weights)
+    for k in range(3):
+        own = None if weights is None else weights[k]
+        alone, slope = evaluate(loss, activation, scores[k], targets[k], own)
+        assert value[k].tobytes() == alone.tobytes()
+        assert gradient[k].tobytes() == slope.tobytes()
+
+
+@heads
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_extreme_scores_never_give_a_nan(loss: Loss, activation: Activation, dtype: DType) -> None:
+    """At scores of 1e4 every loss that float32 can hold is finite; exp(1e4) is none of these."""
+    scores = np.array([[1e4, -1e4, 0.0], [-1e4, 1e4, 1e4], [-1e4, -1e4, -1e4]], dtype)
+    rng = np.random.default_rng(4)
+    targets = drawn(rng, loss, activation, scores.shape)
+    value, gradient = evaluate(loss, activation, scores, targets)
+    assert not np.isnan(gradient).any()
+    assert np.isfinite(value) or activation == "exponential"
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_softmax_cross_entropy_is_exact_at_logits_of_ten_thousand(dtype: DType) -> None:
     """Right with certainty costs 0, wrong by 20,000 costs 20,000 nats; nothing overflows."""
     logits = np.array([[1e4, -1e4], [1e4, -1e4]], dtype)
-    gradient = np.empty_like(logits)
-    loss = PLAIN.losses["softmax_cross_entropy"](logits.shape, logits.dtype)
-    assert loss(logits, np.array([0, 1]), gradient) == 1e4
+    value, gradient = evaluate(SoftmaxCrossEntropySpec(), "softmax", logits, np.array([0, 1]))
+    assert float(value) == 1e4
     assert gradient.tolist() == [[0.0, 0.0], [0.5, -0.5]]
 
 
@@ -35,39 +182,101 @@ def test_softmax_cross_entropy_is_exact_at_logits_of_ten_thousand(dtype: DType) 
 def test_binary_cross_entropy_is_exact_at_logits_of_nine_hundred(dtype: DType) -> None:
     logits = np.array([[900.0], [900.0], [-900.0], [-900.0]], dtype)
     targets = np.array([[1.0], [0.0], [0.0], [1.0]], dtype)
-    gradient = np.empty_like(logits)
-    loss = PLAIN.losses["binary_cross_entropy"](logits.shape, logits.dtype)
-    with np.errstate(over="ignore"):
-        assert loss(logits, targets, gradient) == 450.0
+    value, gradient = evaluate(BinaryCrossEntropySpec(), "sigmoid", logits, targets)
+    assert float(value) == 450.0
     assert gradient.tolist() == [[0.0], [0.25], [0.0], [-0.25]]
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_focal_loss_is_exact_at_logits_of_ten_thousand(dtype: DType, gamma: float) -> None:
+    """Where the true class has no chance at all nothing is discounted: (1 - 0)^gamma = 1."""
+    spec = FocalSpec(gamma=gamma)
+    logits = np.array([[1e4, -1e4], [1e4, -1e4]], dtype)
+    value, gradient = evaluate(spec, "softmax", logits, np.array([0, 1]))
+    assert float(value) == 1e4
+    assert gradient.tolist() == [[0.0, 0.0], [0.5, -0.5]]
+    targets = np.array([[1.0], [0.0]], dtype)
+    value, gradient = evaluate(spec, "sigmoid", np.full((2, 1), 1e4, dtype), targets)
+    assert float(value) == 5e3
+    assert gradient.tolist() == [[0.0], [0.5]]
+
+
 def test_binary_cross_entropy_keeps_the_small_loss_of_a_confident_answer() -> None:
-    logits, gradient = np.array([[30.0]]), np.empty((1, 1))
-    loss = PLAIN.losses["binary_cross_entropy"]((1, 1), DOUBLE)
-    value = loss(logits, np.ones((1, 1)), gradient)
-    assert value == pytest.approx(math.exp(-30.0), rel=1e-12)
+    value, _ = evaluate(BinaryCrossEntropySpec(), "sigmoid", np.array([[30.0]]), np.ones((1, 1)))
+    assert float(value) == pytest.approx(math.exp(-30.0), rel=1e-12)
 
 
-def test_two_classes_cost_the_same_by_softmax_and_by_sigmoid() -> None:
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+@pytest.mark.parametrize("kind", ["cross_entropy", "focal"])
+def test_two_classes_cost_the_same_by_softmax_and_by_sigmoid(kind: str, smoothing: float) -> None:
     """softmax([0, x]) is sigmoid(x): two formulas, one number (gate 1e-12)."""
     x = np.random.default_rng(0).normal(0, 5, (40, 1))
     labels = (x[:, 0] > 1.0).astype(np.intp)
-    by_sigmoid = PLAIN.losses["binary_cross_entropy"](x.shape, DOUBLE)
-    by_softmax = PLAIN.losses["softmax_cross_entropy"]((40, 2), DOUBLE)
-    dx, dz = np.empty((40, 1)), np.empty((40, 2))
-    first = by_sigmoid(x.copy(), labels[:, None].astype(float), dx)
-    second = by_softmax(np.hstack([np.zeros_like(x), x]), labels, dz)
-    assert first == pytest.approx(second, rel=1e-12)
+    one: Loss = BinaryCrossEntropySpec(label_smoothing=smoothing)
+    two: Loss = SoftmaxCrossEntropySpec(label_smoothing=smoothing)
+    if kind == "focal":
+        one = two = FocalSpec(gamma=1.0 + smoothing)
+    first, dx = evaluate(one, "sigmoid", x, labels[:, None].astype(float))
+    second, dz = evaluate(two, "softmax", np.hstack([np.zeros_like(x), x]), labels)
+    assert float(first) == pytest.approx(float(second), rel=1e-12)
     np.testing.assert_allclose(dz[:, 1:], dx, atol=1e-15)
     np.testing.assert_allclose(dz[:, :1], -dx, atol=1e-15)
 
 
-def test_mean_squared_error_is_the_mean_over_all_elements_without_a_half() -> None:
-    y, gradient = np.array([[1.0, 2.0], [3.0, 4.0]]), np.empty((2, 2))
-    loss = PLAIN.losses["mse"](y.shape, DOUBLE)
-    assert loss(y, np.zeros((2, 2)), gradient) == 7.5
+def test_without_focus_the_focal_loss_is_the_cross_entropy() -> None:
+    rng = np.random.default_rng(7)
+    logits, labels = rng.normal(0, 3, (30, 4)), rng.integers(0, 4, 30)
+    focal, slope = evaluate(FocalSpec(gamma=0.0), "softmax", logits, labels)
+    plain, expected = evaluate(SoftmaxCrossEntropySpec(), "softmax", logits, labels)
+    assert float(focal) == pytest.approx(float(plain), rel=1e-13)
+    np.testing.assert_allclose(slope, expected, atol=1e-15)
+
+
+def test_smoothed_targets_are_a_mixture_with_all_classes() -> None:
+    """(1 - e) y + e / K, by hand from the probabilities."""
+    rng = np.random.default_rng(8)
+    logits, labels = rng.normal(size=(5, 4)), rng.integers(0, 4, 5)
+    spec = SoftmaxCrossEntropySpec(label_smoothing=0.2)
+    value, gradient = evaluate(spec, "softmax", logits, labels)
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    t = 0.8 * np.eye(4)[labels] + 0.05
+    assert float(value) == pytest.approx(-(t * np.log(p)).sum(axis=1).mean(), rel=1e-13)
+    np.testing.assert_allclose(gradient, (p - t) / 5, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected", "slopes"),
+    [
+        (MseSpec(), 13.0 / 3.0, [-4.0, 0.0, 6.0]),
+        (MaeSpec(), 5.0 / 3.0, [-1.0, 0.0, 1.0]),
+        (HuberSpec(delta=2.0), (2.0 + 0.0 + 4.0) / 3.0, [-2.0, 0.0, 2.0]),
+        (QuantileSpec(quantile=0.75), (1.5 + 0.0 + 0.75) / 3.0, [-0.75, 0.0, 0.25]),
+    ],
+    ids=str,
+)
+def test_residuals_of_minus_two_nought_and_three_cost_what_the_formula_says(
+    loss: Loss, expected: float, slopes: list[float]
+) -> None:
+    """The mean over all elements, without a half; no slope where the residual is 0."""
+    scores, targets = np.array([[1.0], [1.0], [6.0]]), np.array([[3.0], [1.0], [3.0]])
+    value, gradient = evaluate(loss, "identity", scores, targets)
+    assert float(value) == pytest.approx(expected, rel=1e-15)
+    assert (3.0 * gradient[:, 0]).tolist() == pytest.approx(slopes, rel=1e-15)
+
+
+def test_the_mean_is_over_rows_and_outputs_alike() -> None:
+    y = np.array([[1.0, 2.0], [3.0, 4.0]])
+    value, gradient = evaluate(MseSpec(), "identity", y, np.zeros((2, 2)))
+    assert float(value) == 7.5
     assert gradient.tolist() == [[0.5, 1.0], [1.5, 2.0]]
+
+
+def test_the_poisson_loss_is_least_at_the_mean_count() -> None:
+    counts = np.array([[0.0], [1.0], [5.0]])
+    value, gradient = evaluate(PoissonSpec(), "exponential", np.full((3, 1), math.log(2)), counts)
+    assert float(value) == pytest.approx(2.0 - 2.0 * math.log(2), rel=1e-14)
+    assert float(gradient.sum()) == pytest.approx(0.0, abs=1e-15)
 
 
 @pytest.mark.parametrize(
@@ -77,11 +286,15 @@ def test_mean_squared_error_is_the_mean_over_all_elements_without_a_half() -> No
         (BinaryCrossEntropySpec(), "identity"),
         (SoftmaxCrossEntropySpec(), "sigmoid"),
         (SoftmaxCrossEntropySpec(), "relu"),
+        (FocalSpec(), "identity"),
+        (PoissonSpec(), "identity"),
     ],
 )
-def test_a_cross_entropy_goes_with_its_own_activation_only(loss: Loss, activation: str) -> None:
+def test_a_loss_from_logits_goes_with_its_own_activation_only(
+    loss: Loss, activation: Activation
+) -> None:
     with pytest.raises(losses.LossActivationError, match=activation) as caught:
-        losses.on_batch(loss, activation, (4, 2), DOUBLE, PLAIN)  # type: ignore[arg-type]
+        losses.on_batch(loss, activation, (4, 2), Memory(np, DOUBLE), PLAIN)
     assert caught.value.loss == loss.type
 
 
@@ -94,8 +307,26 @@ def test_a_cross_entropy_goes_with_its_own_activation_only(loss: Loss, activatio
         (SoftmaxCrossEntropySpec(), np.array([0, 1, 2, 0])),
         (SoftmaxCrossEntropySpec(), np.array([0, 1, -1, 0])),
         (SoftmaxCrossEntropySpec(), np.zeros(4)),
+        (FocalSpec(), np.array([0, 1, 2, 0])),
+        (FocalSpec(), np.zeros((4, 3))),
     ],
 )
 def test_targets_that_do_not_fit_are_refused(loss: Loss, y: NDArray[Any]) -> None:
     with pytest.raises(ValueError, match=r"targets of shape|labels must be"):
         losses.as_targets(loss, y, (4, 2), DOUBLE)
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        np.ones(3),
+        np.ones((4, 1)),
+        np.array([1, -1, 1, 1.0]),
+        np.zeros(4),
+        np.array([1, np.nan] * 2),
+    ],
+    ids=str,
+)
+def test_weights_that_do_not_fit_are_refused(weights: Array) -> None:
+    with pytest.raises(ValueError, match="weights"):
+        losses.as_weights(weights, 4, DOUBLE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -26,7 +27,7 @@ from workers.engine.spec import (
 from workers.engine.tensors import Memory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from workers.engine.backend import DType
     from workers.engine.tensors import Array
@@ -55,7 +56,11 @@ DTYPES = pytest.mark.parametrize("dtype", [np.dtype(np.float32), np.dtype(np.flo
 
 
 def move(
-    spec: Optimizer, w: Array, gradients: list[Array], n_decayed: int = 0, rate: Any = None
+    spec: Optimizer,
+    w: Array,
+    gradients: Sequence[Array],
+    n_decayed: int = 0,
+    rates: tuple[float, ...] = (),
 ) -> Array:
     """Where the parameters (..., P) come to by these gradients, one step for each."""
     moved, gradient = w.copy(), np.empty_like(w)
@@ -64,14 +69,19 @@ def move(
     slots = {name: np.zeros((*w.shape[:-1], *slot.shape), w.dtype) for name, slot in fresh.items()}
     vectors = UpdateVectors(moved, gradient, slots, n_decayed)
     update = PLAIN.updates[spec.type](spec, memory, vectors)
-    rates = spec.learning_rate if rate is None else rate
     for n, g in enumerate(gradients, start=1):
         gradient[...] = g
-        update(optimizers.coefficients(spec, np.full(np.shape(rates), n), rates))
+        if rates:
+            own = [optimizers.coefficients(spec, n, rate) for rate in rates]
+            update(tuple(np.array(column)[:, None] for column in zip(*own, strict=True)))
+        else:
+            update(optimizers.coefficients(spec, n, spec.learning_rate))
     return moved
 
 
-def textbook(spec: Any, w: float, gradients: list[float]) -> float:
+def textbook(  # noqa: C901 - a formula for each
+    spec: Any, w: float, gradients: list[float]
+) -> float:
     """The formulas of the specification, one number at a time and without shortcuts."""
     m = v = a = b = u = 0.0
     lr, product = spec.learning_rate, 1.0
@@ -180,11 +190,10 @@ def test_a_stacked_member_moves_as_it_would_alone(spec: Optimizer, dtype: DType)
     rng = np.random.default_rng(1)
     w = rng.normal(size=(3, PIECE // 2)).astype(dtype)
     gradients = [rng.normal(size=w.shape).astype(dtype) for _ in range(4)]
-    rates = np.array([[1e-3], [1e-2], [0.5]])
-    together = move(spec, w, gradients, n_decayed=7, rate=rates)
-    for k in range(3):
+    together = move(spec, w, gradients, n_decayed=7, rates=(1e-3, 1e-2, 0.5))
+    for k, rate in enumerate((1e-3, 1e-2, 0.5)):
         own = [g[k].copy() for g in gradients]
-        alone = move(spec, w[k].copy(), own, n_decayed=7, rate=float(rates[k, 0]))
+        alone = move(replace(spec, learning_rate=rate), w[k].copy(), own, n_decayed=7)
         assert together[k].tobytes() == alone.tobytes()
 
 

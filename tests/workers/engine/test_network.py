@@ -174,6 +174,7 @@ def test_a_residual_connection_without_its_like_is_refused(
         (("a",), {}, 0, "not among the categories"),
         (("a", "b"), {"a": Category(0, 3)}, 1, "not among the categories"),
         (("a", "a"), {"a": Category(0, 3)}, 1, "another one before"),
+        (("a", "b"), {"a": Category(0, 3), "b": Category(0, 4)}, 1, "another one before"),
         (("a",), {"a": Category(2, 3)}, 0, "not among 2 inputs"),
         (("a",), {"a": Category(0, 0)}, 0, "not among 2 inputs"),
     ],

@@ -89,7 +89,7 @@ class ActivationOnBatch:
         return self._a
 
     def backward(self, X: Array, dX: Array | None) -> None:  # noqa: ARG002 - A is enough
-        """DX = dA f'(X)."""
+        """Leave dX = dA f'(X)."""
         self._activation.backward(self._a, self.da)
         if dX is not None:
             self._copyto(dX, self.da)

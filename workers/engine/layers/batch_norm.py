@@ -131,7 +131,7 @@ class BatchNormOnBatch:
         xp.add(running, new, out=running)
 
     def backward(self, X: Array, dX: Array | None) -> None:  # noqa: ARG002 - x_hat is enough
-        """DX = factor (dA - mean(dA) - x_hat mean(dA x_hat)), the means over the rows."""
+        """Leave dX = factor (dA - mean(dA) - x_hat mean(dA x_hat)), the means over the rows."""
         xp, a, da, x_hat = self._xp, self._a, self.da, self._x_hat
         xp.multiply(da, x_hat, out=a)
         self._product(self._ones, a, out=self._d_scale)

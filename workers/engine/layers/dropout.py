@@ -63,6 +63,6 @@ class DropoutOnBatch:
         return self._a
 
     def backward(self, X: Array, dX: Array | None) -> None:  # noqa: ARG002 - linear in X
-        """DX = M dA."""
+        """Leave dX = M dA."""
         if dX is not None:
             self._multiply(self.da, self._mask, out=dX)

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from workers.engine.layers.layer import Role, Tensor, Workplace
-from workers.engine.layers.products import product_for, transposed
+from workers.engine.layers.level_sums import each_member, sums_by_level
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from workers.engine.spec import EmbeddingSpec
     from workers.engine.tensors import Array, Labels, Views
@@ -114,7 +114,7 @@ def embeddings_for(
             raise EmbeddingError(number, f"{spec.column!r} is not among the categories")
         if not 0 <= category.index < n_inputs or category.levels < 1:
             raise EmbeddingError(number, f"{category} is not among {n_inputs} inputs")
-        if spec.column in tables:
+        if any(table.category.index == category.index for table in tables.values()):
             raise EmbeddingError(number, f"{spec.column!r} has another one before")
         tables[spec.column] = Embedding(spec.column, category, spec.dimension)
     return Embeddings(n_inputs, tuple(tables.values())) if tables else None
@@ -147,7 +147,7 @@ class EmbeddingsOnBatch:
         return self._a
 
     def backward(self) -> None:
-        """DE[level] = the sum of dA over the rows with that level."""
+        """Leave dE[level] = the sum of dA over the rows with that level."""
         for table in self._tables:
             table.learn(self.da)
 
@@ -165,15 +165,15 @@ class _Table:
         name = f"{embedding.name}.weight"
         self._look_ups = list(
             zip(
-                _each(place.tensors[name], 2),
-                _each(self._codes, 1),
-                _each(self._vectors, 2),
+                each_member(place.tensors[name], 2),
+                each_member(self._codes, 1),
+                each_member(self._vectors, 2),
                 strict=True,
             )
         )
         if place.gradients is not None:
-            summing = _summing_in_turn if memory.xp is np else _summing_by_product
-            self._sum = summing(self._codes, self._vectors, place.gradients[name], place)
+            sums = place.gradients[name]
+            self._sum = sums_by_level(self._codes, self._vectors, sums, place)
 
     def look_up(self, X: Array, a: Array) -> None:
         self._xp.copyto(self._codes, X[..., self._index], casting="unsafe")
@@ -184,50 +184,3 @@ class _Table:
     def learn(self, da: Array) -> None:
         self._xp.copyto(self._vectors, da[..., self._columns])
         self._sum()
-
-
-def _each(array: Any, axes: int) -> list[Any]:
-    """The array of each member, or the one that there is."""
-    return list(array) if array.ndim > axes else [array]
-
-
-def _summing_in_turn(
-    codes: Labels, vectors: Array, gradient: Array, place: Workplace
-) -> Callable[[], None]:
-    """Row after row; exact about memory, and in a fixed order."""
-    dimension = vectors.shape[-1]
-    places = place.memory.xp.empty(vectors.shape, np.intp)
-    within = np.arange(dimension)
-    flat = [
-        (d_table.reshape(-1), rows.reshape(-1), members.reshape(-1))
-        for d_table, rows, members in zip(
-            _each(gradient, 2), _each(places, 2), _each(vectors, 2), strict=True
-        )
-    ]
-
-    def add_up() -> None:
-        np.multiply(codes[..., None], dimension, out=places)
-        np.add(places, within, out=places)
-        for d_table, rows, values in flat:
-            d_table.fill(0.0)
-            np.add.at(d_table, rows, values)
-
-    return add_up
-
-
-def _summing_by_product(
-    codes: Labels, vectors: Array, gradient: Array, place: Workplace
-) -> Callable[[], None]:
-    """As the product with the matrix of rows by levels: a device adds at random order otherwise."""
-    xp, memory = place.memory.xp, place.memory
-    levels = xp.arange(gradient.shape[-2])
-    is_level = xp.empty((*codes.shape, gradient.shape[-2]), xp.bool_)
-    one_hot = memory.empty(is_level.shape)
-    product = product_for(place)
-
-    def add_up() -> None:
-        xp.equal(codes[..., None], levels, out=is_level)
-        xp.copyto(one_hot, is_level)
-        product(transposed(one_hot), vectors, out=gradient)
-
-    return add_up

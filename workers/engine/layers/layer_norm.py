@@ -82,7 +82,7 @@ class LayerNormOnBatch:
         return a
 
     def backward(self, X: Array, dX: Array | None) -> None:  # noqa: ARG002 - x_hat is enough
-        """DX = (G - mean(G) - x_hat mean(G x_hat)) / divisor, G = scale dA, means per row."""
+        """Leave dX = (G - mean(G) - x_hat mean(G x_hat)) / divisor, G = scale dA, means by row."""
         xp, a, da, x_hat, mean = self._xp, self._a, self.da, self._x_hat, self._mean
         xp.multiply(da, x_hat, out=a)
         self._product(self._ones, a, out=self._d_scale)

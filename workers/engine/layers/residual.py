@@ -62,7 +62,7 @@ class ResidualOnBatch:
         return self._a
 
     def backward(self, X: Array, dX: Array | None) -> None:  # noqa: ARG002 - linear in X
-        """DX = dA, which stays in `da` for X'."""
+        """Leave dX = dA, which stays in `da` for X'."""
         if dX is not None:
             self._copyto(dX, self.da)
 

@@ -56,7 +56,7 @@ class SkipOnBatch:
         self._add(scores, self._scores, out=scores)
 
     def backward(self, X: Array, d_scores: Array, dX: Array | None) -> None:
-        """DW = X^T dS; dS W^T is added to `dX` unless nobody needs it."""
+        """Leave dW = X^T dS; add dS W^T to `dX` unless nobody needs it."""
         self._product(transposed(X), d_scores, out=self._dW)
         if dX is not None:
             self._product(d_scores, self._W_by_output, out=self._dX)

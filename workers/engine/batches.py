@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from workers.engine.kernels.contract import Upload
     from workers.engine.problem import Problem
-    from workers.engine.tensors import Memory
+    from workers.engine.tensors import Array, Memory
 
 STRETCH_BYTES = 1 << 20
 """About half of a usual level-2 cache."""
+
+STAGED_BYTES = 1 << 26
+"""Of a table that does not fit on a device: large enough to use the bus well."""
 
 
 class Batch(NamedTuple):
@@ -38,15 +42,20 @@ class Batches:
     The views of the stretch are built once. A batch is valid until another stretch is entered.
     """
 
-    def __init__(self, rows: Batch, batch_size: int, memory: Memory) -> None:
+    def __init__(
+        self, rows: Batch, batch_size: int, memory: Memory, upload: Upload | None = None
+    ) -> None:
+        """`upload` is for arrays of the host among the rows, where `memory` is on a device."""
         self._memory = memory
-        self._sources = [array for array in rows if array is not None]
+        sources = [array for array in rows if array is not None]
+        staged = [memory.xp is not np and isinstance(array, np.ndarray) for array in sources]
         self.n_rows = len(rows.X)
         self.batch_size = min(batch_size, self.n_rows)
         self.tail = self.n_rows % self.batch_size
         self.count = -(-self.n_rows // self.batch_size)
-        row_bytes: int = max(1, sum(array.nbytes for array in self._sources) // self.n_rows)
-        fitting = max(1, STRETCH_BYTES // (row_bytes * self.batch_size))
+        row_bytes: int = max(1, sum(array.nbytes for array in sources) // self.n_rows)
+        stretch_bytes = STAGED_BYTES if any(staged) else STRETCH_BYTES
+        fitting = max(1, stretch_bytes // (row_bytes * self.batch_size))
         self._per_stretch = min(fitting, self.count)
         self._length = min(self._per_stretch * self.batch_size, self.n_rows)
         self._stretch = Batch(
@@ -57,16 +66,23 @@ class Batches:
                 for array in rows
             )
         )
-        self._targets = [array for array in self._stretch if array is not None]
+        targets = [array for array in self._stretch if array is not None]
+        self._gathers: list[_Gather | _StagedGather] = [
+            _StagedGather(source, target, upload)
+            if upload is not None and is_staged
+            else _Gather(source, target, memory)
+            for source, target, is_staged in zip(sources, targets, staged, strict=True)
+        ]
         self._views = list(self._cut())
         start = (self.count - 1) % self._per_stretch * self.batch_size
         self._tail_view = self._view(start, start + self.tail)
         self._loaded = -1
-        self._order: NDArray[np.intp] | None = None
 
     def enter(self, order: NDArray[np.intp] | None) -> None:
         """Begin an epoch in this order of the rows; None is the order of the table."""
-        self._order = None if order is None else self._memory.xp.asarray(order)
+        placed = None if order is None else self._memory.xp.asarray(order)
+        for gather in self._gathers:
+            gather.order = order if isinstance(gather, _StagedGather) else placed
         self._loaded = -1
 
     def batch(self, index: int) -> Batch:
@@ -81,11 +97,8 @@ class Batches:
     def _load(self, stretch: int) -> None:
         start = stretch * self._length
         end = min(start + self._length, self.n_rows)
-        for source, target in zip(self._sources, self._targets, strict=True):
-            if self._order is None:
-                self._memory.xp.copyto(target[: end - start], source[start:end])
-            else:
-                self._memory.take_rows(source, self._order[start:end], target[: end - start])
+        for gather in self._gathers:
+            gather.load(start, end)
         self._loaded = stretch
 
     def _cut(self) -> Iterator[Batch]:
@@ -96,8 +109,45 @@ class Batches:
         return Batch(*(None if a is None else a[start:end] for a in self._stretch))
 
 
-def training_rows(problem: Problem) -> Batch:
+class _Gather:
+    """Rows of an array to a stretch of it, in the `order` entered; None is that of the table."""
+
+    def __init__(self, source: Array, target: Array, memory: Memory) -> None:
+        self.order: Any = None
+        self._source, self._target, self._memory = source, target, memory
+
+    def load(self, start: int, end: int) -> None:
+        """Those in [start, end) of the order."""
+        target = self._target[: end - start]
+        if self.order is None:
+            self._memory.xp.copyto(target, self._source[start:end])
+        else:
+            self._memory.take_rows(self._source, self.order[start:end], target)
+
+
+class _StagedGather:
+    """The same from an array of the host to a stretch on a device."""
+
+    def __init__(self, source: Array, target: Array, upload: Upload) -> None:
+        self.order: Any = None
+        self._source, self._target = source, target
+        self._staging = upload.staging(target.shape, source.dtype)
+
+    def load(self, start: int, end: int) -> None:
+        """Those in [start, end) of the order."""
+        count = end - start
+        rows = self._staging.rows[:count]
+        if self.order is None:
+            np.copyto(rows, self._source[start:end])
+        else:
+            np.take(self._source, self.order[start:end], axis=0, out=rows, mode="clip")
+        self._staging.send(count, self._target[:count])
+
+
+def training_rows(problem: Problem, *, in_parts: bool = False) -> Batch:
     """The rows that train, as the kernels take them, copied only where they must be.
+
+    With `in_parts` X stays on the host where a device does not hold it.
 
     Raises ValueError where rows, targets and weights do not fit together.
     """
@@ -106,5 +156,10 @@ def training_rows(problem: Problem) -> Batch:
     X = np.ascontiguousarray(data.X, dtype)
     y = losses.as_targets(problem.spec.loss, data.y, (len(X), network.n_outputs), dtype)
     weights = losses.as_weights(data.weights, len(X), dtype)
-    to_device = problem.kernels.to_device
-    return Batch(to_device(X), to_device(y), None if weights is None else to_device(weights))
+    to_device, upload = problem.kernels.to_device, problem.kernels.upload
+    stays = in_parts and upload is not None and not upload.holds(X.nbytes)
+    return Batch(
+        X if stays else to_device(X),
+        to_device(y),
+        None if weights is None else to_device(weights),
+    )

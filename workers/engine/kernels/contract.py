@@ -12,10 +12,13 @@ that it would get alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from workers.engine.backend import DType
     from workers.engine.tensors import Array, Memory, Shape
 
 Coefficients = tuple[Any, ...]
@@ -91,6 +94,25 @@ UpdateFactory = Callable[[Any, "Memory", UpdateVectors], Update]
 """The specification of the optimiser, memory, and the vectors to bind."""
 
 
+class Staging(Protocol):
+    """Memory of the host from which a device copies fast."""
+
+    rows: NDArray[Any]
+
+    def send(self, count: int, target: Array) -> None:
+        """Copy the first `count` rows to an array of the device; they are then free again."""
+
+
+class Upload(NamedTuple):
+    """How rows come to a device: a table of so many bytes as a whole if it `holds` that.
+
+    Else its batches are gathered on the host, in memory of a shape and dtype made by `staging`.
+    """
+
+    holds: Callable[[int], bool]
+    staging: Callable[[Shape, DType], Staging]
+
+
 Chunk = Callable[..., Any]
 """Many steps of training in one call that holds no lock; `engine/chunked.py` says which."""
 
@@ -104,7 +126,8 @@ class Kernels:
     steps: reading one waits for the device. `activations` has every pointwise activation, softmax
     and exponential; `losses` and `updates` go by the `type` of their specifications, but for
     L-BFGS, which is no pass over vectors. Without a `mask` of their own they take that of
-    `engine/philox.py`. `chunk` is for what `chunked.covers`.
+    `engine/philox.py`. `chunk` is for what `chunked.covers`. `upload` is there on other devices
+    than the host; `numerics` is what decides their bits beside the host's own libraries.
     """
 
     name: str
@@ -118,6 +141,8 @@ class Kernels:
     mask: MaskFactory | None = None
     steps_per_check: int = 1
     chunk: Chunk | None = None
+    upload: Upload | None = None
+    numerics: Mapping[str, Any] = field(default_factory=dict)
 
 
 __all__ = [
@@ -131,7 +156,9 @@ __all__ = [
     "MaskFactory",
     "MaskKernel",
     "PreluFactory",
+    "Staging",
     "Update",
     "UpdateFactory",
     "UpdateVectors",
+    "Upload",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from tests.workers.engine.guard.arrays import GuardArray, host_of, wrapped
 from tests.workers.engine.guard.c_bodies import Body
 from tests.workers.engine.guard.module import GuardModule
+from workers.engine.kernels.contract import Upload
 from workers.engine.kernels.fused import Device, fused_kernels
 
 if TYPE_CHECKING:
@@ -33,10 +35,12 @@ class Transfers:
         return host_of(array).copy()
 
     def to_device(self, array: Any) -> GuardArray:
-        """A copy of an array of the host."""
+        """A copy of an array of the host; one of the device itself, as in CuPy."""
+        if isinstance(array, GuardArray):
+            return array
         self.to_device_count += 1
         if not isinstance(array, np.ndarray):
-            raise TypeError("only arrays of the host are copied to the device")
+            raise TypeError("only arrays are copied to the device")
         return wrapped(array.copy())
 
 
@@ -88,13 +92,29 @@ def _precision(
     return types.pop()
 
 
-def guard_kernels(transfers: Transfers) -> Kernels:
-    """The kernels of a GPU on guard arrays, with their copies counted."""
+class GuardRows:
+    """Where rows wait that do not lie on the device."""
+
+    def __init__(self, shape: Any, dtype: Any) -> None:
+        self.rows = np.empty(shape, dtype)
+
+    def send(self, count: int, target: Any) -> None:
+        """Copy the first rows to an array of the device."""
+        target[...] = wrapped(self.rows[:count].copy())
+
+
+def guard_kernels(transfers: Transfers, *, room: float = math.inf) -> Kernels:
+    """The kernels of a GPU on guard arrays, with their copies counted.
+
+    room: bytes that a table may have to lie on the device.
+    """
     device = Device(
         name="guard",
         xp=GuardModule(),
         compile=compile_on_host,
         to_host=transfers.to_host,
         to_device=transfers.to_device,
+        upload=Upload(lambda n_bytes: n_bytes <= room, GuardRows),
+        numerics={"device": "guard"},
     )
     return fused_kernels(device)

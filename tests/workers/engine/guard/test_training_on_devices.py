@@ -20,7 +20,7 @@ from tests.workers.engine.guard.catalogue import (
 )
 from tests.workers.engine.guard.devices import DEVICES
 from tests.workers.engine.guard.kernels import Transfers, guard_kernels
-from workers.engine import spec
+from workers.engine import batches, spec
 from workers.engine.kernels.plain import PLAIN
 from workers.engine.training import EpochReport, TrainingState, train
 
@@ -157,3 +157,17 @@ def test_nothing_is_copied_within_an_epoch_but_its_losses(name: str) -> None:
 def _longer(training: spec.TrainingSpec) -> spec.TrainingSpec:
     fields = {name: getattr(training, name) for name in training.__dataclass_fields__}
     return spec.TrainingSpec(**fields | {"batch_size": 2, "epochs": 4, "accumulate": 1})
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_a_table_too_large_for_the_device_is_sent_a_stretch_at_a_time(
+    shuffle: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Two batches of 16 rows of 4 numbers, and their targets.
+    monkeypatch.setattr(batches, "STAGED_BYTES", 2 * 16 * (4 + 2) * 8)
+    fields = dict(CASES["weights-regression"].training.__dict__, shuffle=shuffle)
+    case = CASES["weights-regression"]._replace(training=spec.TrainingSpec(**fields))
+    resident, _ = _trained(case, guard_kernels(Transfers()))
+    sent, _ = _trained(case, guard_kernels(Transfers(), room=100))
+    for key, array in resident.arrays().items():
+        assert sent.arrays()[key].tobytes() == array.tobytes(), key

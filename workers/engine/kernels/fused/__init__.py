@@ -21,8 +21,9 @@ from workers.engine.kernels.fused import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from workers.engine.kernels.contract import Upload
     from workers.engine.kernels.fused.elementwise import Compile
 
 STEPS_PER_CHECK = 32
@@ -30,13 +31,15 @@ STEPS_PER_CHECK = 32
 
 
 class Device(NamedTuple):
-    """An array library with NumPy's functions, its compiler, and copies to and from it."""
+    """An array library with NumPy's functions, its compiler, copies to and from it, its facts."""
 
     name: str
     xp: Any
     compile: Compile
     to_host: Callable[[Any], Any]
     to_device: Callable[[Any], Any]
+    upload: Upload
+    numerics: Mapping[str, Any]
 
 
 def fused_kernels(device: Device) -> Kernels:
@@ -57,4 +60,6 @@ def fused_kernels(device: Device) -> Kernels:
         to_device=device.to_device,
         mask=dropout.factory(compiled, device.to_device),
         steps_per_check=STEPS_PER_CHECK,
+        upload=device.upload,
+        numerics=device.numerics,
     )

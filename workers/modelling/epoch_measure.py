@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from workers.modelling import measures
+from workers.modelling.measures import RegressionErrors
 from workers.modelling.targets import NumberTarget
 
 if TYPE_CHECKING:
@@ -34,33 +35,34 @@ def epoch_measure(
     alike.
     """
     if isinstance(target, NumberTarget):
-        return lambda outputs: _named(average_errors(truth, target.decode(outputs)))
+        errors = RegressionErrors(truth)
+        return lambda outputs: _named(averaged(errors.of(target.decode(outputs))))
     with_auc = monitor == f"{PREFIX}auc"
-    return lambda outputs: _named(_class_measures(target, truth, outputs, with_auc=with_auc))
+    return lambda outputs: _named(class_figures(target, truth, outputs, with_auc=with_auc))
 
 
-def average_errors(
-    truth: NDArray[np.float64], values: NDArray[np.float64]
-) -> dict[str, float | None]:
-    """r2, rmse and mae of values (N, T), each the mean over the targets that have it."""
+def averaged(errors: dict[str, NDArray[np.float64]]) -> dict[str, float | None]:
+    """Errors of several targets, each the mean over the targets that have it."""
     found = {}
-    for name, by_target in measures.regression_errors(truth, values).items():
+    for name, by_target in errors.items():
         there = [x for x in by_target.tolist() if name != "r2" or not math.isnan(x)]
         found[name] = sum(there) / len(there) if there else None
     return found
 
 
-def _class_measures(
+def class_figures(
     target: ClassTarget, truth: NDArray[np.intp], outputs: Array, *, with_auc: bool
 ) -> dict[str, float | None]:
-    probabilities = target.probabilities(outputs)
-    predicted = probabilities.argmax(axis=1)
+    """The figures of a classification by name, for the network's answers (N, K)."""
+    predicted = target.predicted(outputs)
     found: dict[str, float | None] = {
         "accuracy": measures.accuracy(truth, predicted),
         "balanced_accuracy": measures.balanced_accuracy(truth, predicted),
-        "log_loss": measures.log_loss(truth, probabilities),
+        "log_loss": measures.log_loss(target.probability_of(truth, outputs)),
     }
-    return found | {"auc": measures.auc(truth, probabilities)} if with_auc else found
+    return (
+        found | {"auc": measures.auc(truth, target.probabilities(outputs))} if with_auc else found
+    )
 
 
 def _named(figures: dict[str, float | None]) -> dict[str, float]:

@@ -9,7 +9,8 @@ import numpy as np
 
 from workers.modelling import measures
 from workers.modelling.coefficients import coefficients
-from workers.modelling.epoch_measure import average_errors
+from workers.modelling.epoch_measure import averaged, class_figures
+from workers.modelling.measures import RegressionErrors
 from workers.modelling.targets import NumberTarget
 
 if TYPE_CHECKING:
@@ -56,8 +57,7 @@ def _of_model(fitted: FittedModel, held_out: HeldOut | None) -> Figures | None:
     outputs = fitted.outputs(held_out.X)
     if isinstance(fitted.target, NumberTarget):
         return _regression_figures(fitted, held_out.truth, fitted.target.decode(outputs))
-    probabilities = fitted.target.probabilities(outputs)
-    return _class_figures(fitted.target, held_out.truth, probabilities)
+    return _class_figures(fitted.target, held_out.truth, outputs)
 
 
 def _of_constant(
@@ -82,18 +82,21 @@ def _constant_answer(prepared: Prepared) -> NDArray[np.float64]:
 def _regression_figures(
     fitted: FittedModel, truth: NDArray[np.float64], values: NDArray[np.float64]
 ) -> Figures:
-    figures = {"n": len(truth), **_finite_or_none(average_errors(truth, values))}
-    by_target = [_of_target(truth, values, place) for place in range(truth.shape[1])]
+    errors = RegressionErrors(truth).of(values)
+    figures = {"n": len(truth), **_finite_or_none(averaged(errors))}
+    by_target = [_of_target(truth, values, errors, place) for place in range(truth.shape[1])]
     if isinstance(fitted.target_name, str):
         return figures | by_target[0]
     return figures | {"targets": dict(zip(fitted.target_name, by_target, strict=True))}
 
 
-def _of_target(truth: NDArray[np.float64], values: NDArray[np.float64], place: int) -> Figures:
-    truth, values = truth[:, place : place + 1], values[:, place : place + 1]
-    quantiles = measures.residual_quantiles(truth[:, 0], values[:, 0])
+def _of_target(
+    truth: NDArray[np.float64], values: NDArray[np.float64], errors: dict[str, Any], place: int
+) -> Figures:
+    quantiles = measures.residual_quantiles(truth[:, place], values[:, place])
+    alone = {name: by_target[place : place + 1] for name, by_target in errors.items()}
     return {
-        **_finite_or_none(average_errors(truth, values)),
+        **_finite_or_none(averaged(alone)),
         "residual_quantiles": _finite_or_none(quantiles),
     }
 
@@ -106,16 +109,11 @@ def _finite_or_none(figures: Mapping[str, float | None]) -> dict[str, float | No
     }
 
 
-def _class_figures(
-    target: ClassTarget, truth: NDArray[np.intp], probabilities: NDArray[np.float64]
-) -> Figures:
-    predicted = probabilities.argmax(axis=1)
-    matrix = measures.confusion_matrix(truth, predicted, len(target.labels))
+def _class_figures(target: ClassTarget, truth: NDArray[np.intp], outputs: NDArray[Any]) -> Figures:
+    n_classes = len(target.labels)
+    matrix = measures.confusion_matrix(truth, target.predicted(outputs), n_classes)
     return {
         "n": len(truth),
-        "accuracy": measures.accuracy(truth, predicted),
-        "balanced_accuracy": measures.balanced_accuracy(truth, predicted),
-        "log_loss": measures.log_loss(truth, probabilities),
-        "auc": measures.auc(truth, probabilities),
+        **class_figures(target, truth, outputs, with_auc=True),
         "confusion_matrix": {"labels": list(target.labels), "matrix": matrix.tolist()},
     }

@@ -19,19 +19,49 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _LEAST_PROBABILITY = float(np.finfo(np.float32).eps)
 
 
-def regression_errors(truth: Numbers, values: Numbers) -> dict[str, Numbers]:
-    """r2, rmse and mae, each (T,), of values (N, T) against the truth (N, T), in its units.
+class RegressionErrors:
+    """r2, rmse and mae of any values for the same truth (N, T), each (T,), in its own units.
 
-    r2 is NaN where the truth has no variance to explain. Overflow gives infinity or NaN.
+    What depends on the truth alone is computed once. r2 is NaN where the truth has no variance to
+    explain. Overflow gives infinity or NaN.
     """
-    unit = _units(truth, values)
+
+    def __init__(self, truth: Numbers) -> None:
+        self._truth = truth
+        self._variance = _variance(truth)
+        largest = np.abs(truth).max(axis=0)
+        self._is_squarable = bool(np.all((largest == 0.0) | _squarable(largest)))
+
+    def of(self, values: Numbers) -> dict[str, Numbers]:
+        """The errors of values (N, T)."""
+        if self._is_squarable:
+            return _errors(self._truth - values, self._variance)
+        largest = np.maximum(np.abs(self._truth).max(axis=0), np.abs(values).max(axis=0))
+        unit = np.where(_squarable(largest), 1.0, largest)
+        with np.errstate(invalid="ignore"):
+            residuals = (self._truth - values) / unit
+        found = _errors(residuals, _variance(self._truth / unit))
+        return found | {name: found[name] * unit for name in ("rmse", "mae")}
+
+
+def _errors(residuals: Numbers, variance: Numbers) -> dict[str, Numbers]:
+    n_rows = len(residuals)
     with np.errstate(all="ignore"):
-        residuals = (truth - values) / unit
-        mean_square = (residuals**2).mean(axis=0)
-        variance = (truth / unit).var(axis=0)
-        r2 = 1.0 - mean_square / np.where(variance > 0.0, variance, np.nan)
-        absolute = np.abs(residuals).mean(axis=0)
-    return {"r2": r2, "rmse": np.sqrt(mean_square) * unit, "mae": absolute * unit}
+        mean_square = np.add.reduce(residuals * residuals) / n_rows
+        mae = np.add.reduce(np.abs(residuals)) / n_rows
+        return {"r2": 1.0 - mean_square / variance, "rmse": np.sqrt(mean_square), "mae": mae}
+
+
+def _variance(truth: Numbers) -> Numbers:
+    """The variance (T,) of the truth, NaN where there is none."""
+    with np.errstate(all="ignore"):
+        variance = truth.var(axis=0)
+    return np.where(variance > 0.0, variance, np.nan)
+
+
+def _squarable(largest: Numbers) -> NDArray[np.bool]:
+    """Whether the squares of numbers up to these stay within float64."""
+    return (largest > 1e-100) & (largest < 1e100)
 
 
 def residual_quantiles(truth: Numbers, values: Numbers) -> dict[str, float]:
@@ -42,7 +72,7 @@ def residual_quantiles(truth: Numbers, values: Numbers) -> dict[str, float]:
 
 def accuracy(truth: Classes, predicted: Classes) -> float:
     """The share of rows whose class was predicted."""
-    return float(np.mean(truth == predicted))
+    return np.count_nonzero(truth == predicted) / len(truth)
 
 
 def confusion_matrix(truth: Classes, predicted: Classes, n_classes: int) -> NDArray[np.intp]:
@@ -59,10 +89,10 @@ def balanced_accuracy(truth: Classes, predicted: Classes) -> float:
     return float(np.mean(hits[there] / rows[there]))
 
 
-def log_loss(truth: Classes, probabilities: Numbers) -> float:
-    """Mean cross-entropy of the probabilities (N, K) in nats."""
-    of_truth = probabilities[np.arange(len(truth)), truth]
-    return float(-np.mean(np.log(np.maximum(of_truth, _LEAST_PROBABILITY))))
+def log_loss(of_truth: Numbers) -> float:
+    """Mean cross-entropy in nats, from the probabilities (N,) of what happened."""
+    surprise = np.log(np.maximum(of_truth, _LEAST_PROBABILITY))
+    return float(-np.add.reduce(surprise) / len(of_truth))
 
 
 def auc(truth: Classes, probabilities: Numbers) -> float | None:
@@ -90,10 +120,3 @@ def _area(scores: Numbers, is_positive: NDArray[np.bool]) -> float | None:
     below = int(np.searchsorted(negatives, positives, "left").sum())
     upto = int(np.searchsorted(negatives, positives, "right").sum())
     return (below + upto) / (2 * len(positives) * len(negatives))
-
-
-def _units(truth: Numbers, values: Numbers) -> Numbers:
-    """What to divide the numbers of each target by, whose squares would leave float64; else 1."""
-    largest = np.maximum(np.abs(truth).max(axis=0), np.abs(values).max(axis=0))
-    fits = (largest == 0.0) | ((largest > 1e-100) & (largest < 1e100))
-    return np.where(fits, 1.0, largest)

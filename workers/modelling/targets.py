@@ -68,6 +68,24 @@ class ClassTarget:
         exact = outputs.astype(np.float64)
         return np.hstack((1.0 - exact, exact)) if exact.shape[1] == 1 else exact
 
+    def predicted(self, outputs: NDArray[Any]) -> NDArray[np.intp]:
+        """The most probable class (N,) of each row, the first of equals."""
+        if outputs.shape[1] == 1:
+            is_second: NDArray[np.bool] = outputs[:, 0] > 0.5
+            return is_second.astype(np.intp)
+        best: NDArray[np.intp] = outputs.argmax(axis=1)
+        return best
+
+    def probability_of(
+        self, classes: NDArray[np.intp], outputs: NDArray[Any]
+    ) -> NDArray[np.float64]:
+        """The probability (N,) of each row's own class."""
+        if outputs.shape[1] == 1:
+            second = outputs[:, 0].astype(np.float64)
+            return np.where(classes == 1, second, 1.0 - second)
+        places = np.arange(0, outputs.size, outputs.shape[1]) + classes
+        return outputs.ravel().take(places).astype(np.float64)
+
 
 TargetEncoding: TypeAlias = NumberTarget | ClassTarget
 

@@ -31,7 +31,7 @@ def test_counts_of_classes_are_scikit_learns(pairs: list[tuple[int, int]]) -> No
 @given(pairs=NUMBERS)
 def test_errors_of_numbers_are_scikit_learns(pairs: list[tuple[float, float]]) -> None:
     truth, values = np.array(pairs).T
-    errors = measures.regression_errors(truth[:, None], values[:, None])
+    errors = measures.RegressionErrors(truth[:, None]).of(values[:, None])
     [rmse], [mae], [r2] = errors["rmse"], errors["mae"], errors["r2"]
     assert rmse == pytest.approx(metrics.root_mean_squared_error(truth, values))
     assert mae == pytest.approx(metrics.mean_absolute_error(truth, values))
@@ -42,10 +42,9 @@ def test_errors_of_numbers_are_scikit_learns(pairs: list[tuple[float, float]]) -
 @pytest.mark.parametrize("unit", [1e-300, 1e300])
 def test_errors_scale_with_the_numbers_to_any_size(unit: float) -> None:
     truth, values = np.array([[1.0], [2.0], [4.0]]), np.array([[1.5], [2.0], [3.0]])
-    expected = measures.regression_errors(truth, values)
-    found = measures.regression_errors(
-        np.hstack((truth, truth * unit)), np.hstack((values, values * unit))
-    )
+    expected = measures.RegressionErrors(truth).of(values)
+    scaled = measures.RegressionErrors(np.hstack((truth, truth * unit)))
+    found = scaled.of(np.hstack((values, values * unit)))
     np.testing.assert_allclose(found["r2"], expected["r2"][[0, 0]], rtol=1e-14)
     for name in ("rmse", "mae"):
         by_unit = found[name] / [1.0, unit]
@@ -54,12 +53,12 @@ def test_errors_scale_with_the_numbers_to_any_size(unit: float) -> None:
 
 def test_a_truth_that_does_not_vary_leaves_nothing_to_explain() -> None:
     truth, values = np.array([[2.0, 0.0], [2.0, 1.0]]), np.array([[1.0, 0.0], [3.0, 1.0]])
-    assert np.isnan(measures.regression_errors(truth, values)["r2"]).tolist() == [True, False]
+    r2 = measures.RegressionErrors(truth).of(values)["r2"]
+    assert np.isnan(r2).tolist() == [True, False]
 
 
 def test_a_class_held_impossible_costs_much_and_not_infinitely_much() -> None:
-    probabilities = np.array([[1.0, 0.0], [0.5, 0.5]])
-    cost = measures.log_loss(np.array([1, 0]), probabilities)
+    cost = measures.log_loss(np.array([0.0, 0.5]))
     assert cost == pytest.approx((-np.log(2**-23) + np.log(2)) / 2, rel=1e-15)
 
 

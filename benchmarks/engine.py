@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from benchmarks.goals import Ratio
     from benchmarks.rounds import Speed
 
-_FEWER_ROUNDS = {"large": 5}
+_MOST_ROUNDS = {"large": 3}
+"""Of a sitting, where an epoch is long."""
 
 
 def main() -> None:
@@ -33,9 +34,9 @@ def main() -> None:
     print(describe(), end="\n\n")
     found = {}
     for shape in options.shape or SHAPES:
-        rounds = min(options.rounds, _FEWER_ROUNDS.get(shape, options.rounds))
+        rounds = min(options.rounds, _MOST_ROUNDS.get(shape, options.rounds))
         environ = dict(pair.split("=", 1) for pair in options.env)
-        plan = Plan(rounds, options.round_s, environ)
+        plan = Plan(options.sittings, rounds, options.round_s, environ)
         speeds, absent = compare(options.contender or list(CONTENDERS), shape, plan)
         found[shape] = [asdict(speed) for speed in speeds]
         print(_heading(shape), end="\n\n")
@@ -74,7 +75,8 @@ def _heading(name: str) -> str:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--sittings", type=int, default=2, help="a new process in each")
+    parser.add_argument("--rounds", type=int, default=4, help="in a sitting")
     parser.add_argument("--round-s", type=float, default=0.4, help="length of a round")
     parser.add_argument("--shape", choices=list(SHAPES), action="append")
     parser.add_argument("--contender", choices=list(CONTENDERS), action="append")

@@ -96,6 +96,9 @@ class GuardArray:
     def __neg__(self) -> GuardArray:
         return wrapped(np.negative(self._numbers))
 
+    def __abs__(self) -> GuardArray:
+        return wrapped(np.abs(self._numbers))
+
     def __invert__(self) -> GuardArray:
         return wrapped(np.invert(self._numbers))
 

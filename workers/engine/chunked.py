@@ -9,15 +9,15 @@ import numpy as np
 from workers.engine import divergence, rng
 from workers.engine.batches import training_rows
 from workers.engine.chunked_stack import ChunkedStack
-from workers.engine.kernels.program import N_COEFFICIENTS
 from workers.engine.timetable import Timetable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from workers.engine.problem import Problem
     from workers.engine.state import TrainingState
-    from workers.engine.tensors import Array, Labels
+    from workers.engine.tensors import Labels
+    from workers.engine.vectors import Vectors
 
 CALL_S = 0.1
 """A call takes at most about so long: whoever waits for the run waits for it."""
@@ -32,43 +32,66 @@ itself."""
 
 
 class ChunkedSteps:
-    """Moves the state's parameters as `steps.Steps` does, for what `chunk_plan.covers`."""
+    """Moves the states' parameters as `steps.Steps` does, for what `chunk_plan.covers`.
 
-    def __init__(self, problem: Problem, state: TrainingState) -> None:
-        rows = training_rows(problem)
-        self._problem = problem
-        self._state = state
+    K problems that differ in nothing but seed, rates and dropout; all states stand at the same
+    step, and their vectors are the rows of `vectors`.
+    """
+
+    def __init__(
+        self, problems: Sequence[Problem], states: Sequence[TrainingState], vectors: Vectors
+    ) -> None:
+        self._problems = problems
+        self._states = list(states)
+        rows = training_rows(problems[0])
         self._X = rows.X
         self.n_rows = len(rows.X)
-        self.total_weight = float(self.n_rows)
+        self.total_weights = [float(self.n_rows)] * len(states)
         if rows.weights is not None:
-            self.total_weight = float(rows.weights.sum(dtype=np.float64))
-        slots = {name: slot[np.newaxis] for name, slot in state.slots.items()}
-        self._stack = ChunkedStack([problem], rows, state.parameters[np.newaxis], slots)
+            self.total_weights = [float(rows.weights.sum(dtype=np.float64))] * len(states)
+        self._stack = ChunkedStack(problems, rows, vectors.parameters, vectors.slots, _BLOCK)
         self._count = -(-self.n_rows // self._stack.batch_size)
-        self._timetable = Timetable(problem.spec, self._count, _BLOCK)
-        self._coefficients = Coefficients(self._timetable)
-        self._order: Labels | None = None
-        flops = 6.0 * problem.network.n_parameters * self._stack.batch_size
-        self._step_s = _SLOWEST_STEP_S + flops / _SLOWEST_FLOPS
+        self._timetables = [Timetable(one.spec, self._count, _BLOCK) for one in problems]
+        self._loaded = -1
+        self._plateau_factors = [1.0 for _ in problems]
+        self._orders: list[Labels] = []
+        self._step, self._step_in_epoch = states[0].step, states[0].step_in_epoch
+        flops = 6.0 * problems[0].network.n_parameters * self._stack.batch_size
+        self._step_s = len(problems) * (_SLOWEST_STEP_S + flops / _SLOWEST_FLOPS)
 
     @property
     def learning_rate(self) -> float:
-        """That of the last step done."""
-        return self._timetable.rate(max(1, self._state.step))
+        """That of the last step done by the only member."""
+        return self.learning_rates[0]
+
+    @property
+    def total_weight(self) -> float:
+        """What the rows of an epoch count together for the only member."""
+        return self.total_weights[0]
+
+    @property
+    def learning_rates(self) -> list[float]:
+        """Those of the last step done."""
+        return [timetable.rate(max(1, self._step)) for timetable in self._timetables]
 
     def enter_epoch(self) -> None:
-        """Go to the state's place in its epoch: its order is a function of seed and epoch."""
-        state, problem = self._state, self._problem
-        if problem.spec.shuffle:
-            self._order = rng.shuffled(problem.seed, state.epoch, self.n_rows)
-        self._stack.enter([self._order])
-        self._coefficients.enter(state.plateau_factor)
+        """Go to the states' place in their epoch: an order is a function of seed and epoch."""
+        first = self._states[0]
+        self._step, self._step_in_epoch = first.step, first.step_in_epoch
+        if self._problems[0].spec.shuffle:
+            seeds = [problem.seed for problem in self._problems]
+            self._orders = [rng.shuffled(seed, first.epoch, self.n_rows) for seed in seeds]
+            self._stack.enter(self._orders)
+        for timetable, state in zip(self._timetables, self._states, strict=True):
+            timetable.enter(state.plateau_factor)
+        factors = [state.plateau_factor for state in self._states]
+        if factors != self._plateau_factors:
+            self._plateau_factors, self._loaded = factors, -1
 
     def remain(self) -> bool:
-        """Whether the epoch has steps to go, in a run that has not stopped."""
-        state = self._state
-        return state.stop_reason is None and state.step_in_epoch < self._count
+        """Whether the epoch has steps to go, in runs of which none has stopped."""
+        stopped = any(state.stop_reason is not None for state in self._states)
+        return not stopped and self._step_in_epoch < self._count
 
     def advance(self, clock: Callable[[], float], until: float) -> None:
         """At least one step, then further ones until the time or the epoch is over."""
@@ -78,54 +101,39 @@ class ChunkedSteps:
 
     def _call(self, clock: Callable[[], float], until: float) -> None:
         """As many steps as fit into the time, by what the last ones took."""
-        state, began = self._state, clock()
+        began, stack = clock(), self._stack
         fitting = int(min(until - began, CALL_S) / self._step_s)
-        coefficients = self._coefficients.following(state.step)
-        asked = max(1, min(fitting, self._count - state.step_in_epoch, len(coefficients)))
-        loss_sums, counts = np.array([state.loss_sum]), np.array([asked], np.int64)
-        place = (state.step_in_epoch, state.step)
-        self._stack.run(place, coefficients[np.newaxis], loss_sums, counts)
-        done = int(counts[0])
-        state.loss_sum = float(loss_sums[0])
-        state.step += done
-        state.step_in_epoch += done
-        if done < asked:
-            self._diverge()
-        elif (took := clock() - began) > 0.0:
-            self._step_s = took / done
+        block, row = divmod(self._step, _BLOCK)
+        if block != self._loaded:
+            self._load(block)
+        asked = max(1, min(fitting, self._count - self._step_in_epoch, _BLOCK - row))
+        stack.counts[:] = asked
+        stack.loss_sums[:] = [state.loss_sum for state in self._states]
+        stack.run(self._step_in_epoch, self._step, row)
+        self._step += asked
+        self._step_in_epoch += asked
+        found = zip(self._states, stack.counts.tolist(), stack.loss_sums.tolist(), strict=True)
+        for index, (state, done, loss_sum) in enumerate(found):
+            state.loss_sum = loss_sum
+            state.step += done
+            state.step_in_epoch += done
+            if done < asked:
+                self._diverge(index)
+        if (took := clock() - began) > 0.0:
+            self._step_s = took / asked
 
-    def _diverge(self) -> None:
+    def _load(self, block: int) -> None:
+        """Have the coefficients of so many steps from a multiple of their number on."""
+        for timetable, table in zip(self._timetables, self._stack.coefficients, strict=True):
+            _, columns = timetable.block(block)
+            table[:, : len(columns)] = np.stack(columns, axis=1)
+        self._loaded = block
+
+    def _diverge(self, index: int) -> None:
         """The step behind those done had a loss that is not finite."""
-        state = self._state
+        state, problem = self._states[index], self._problems[index]
         state.step += 1
         start = state.step_in_epoch * self._stack.batch_size
         rows = slice(start, start + self._stack.batch_size)
-        X = self._X[rows if self._order is None else self._order[rows]]
-        place = divergence.behind_loss(self._problem, state.parameters, X, state.step)
-        state.diverge(*place)
-
-
-class Coefficients:
-    """The coefficients of steps as rows of a table, columns as `kernels.program` names them."""
-
-    def __init__(self, timetable: Timetable) -> None:
-        self._timetable = timetable
-        self._table = np.ones((timetable.block_length, N_COEFFICIENTS))
-        self._loaded = -1
-        self._plateau_factor = 1.0
-
-    def enter(self, plateau_factor: float) -> None:
-        """Begin an epoch with what reduce_on_plateau has come to."""
-        if plateau_factor != self._plateau_factor:
-            self._plateau_factor = plateau_factor
-            self._loaded = -1
-        self._timetable.enter(plateau_factor)
-
-    def following(self, step: int) -> Array:
-        """Those of the steps after so many, (S, 3): S at least 1, as many as are computed."""
-        index, place = divmod(step, self._timetable.block_length)
-        if index != self._loaded:
-            _, columns = self._timetable.block(index)
-            self._table[:, : len(columns)] = np.stack(columns, axis=1)
-            self._loaded = index
-        return self._table[place:]
+        X = self._X[self._orders[index][rows] if self._orders else rows]
+        state.diverge(*divergence.behind_loss(problem, state.parameters, X, state.step))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from workers.engine import divergence, judging
 from workers.engine.tensors import Array
@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from workers.engine.problem import Problem
     from workers.engine.spec import TrainingSpec
     from workers.engine.state import TrainingState
+
+
+class Seen(NamedTuple):
+    """The loss and the outputs (N, K) on the validation rows, None without such rows."""
+
+    loss: float | None
+    outputs: Array | None
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,10 @@ class EpochReport:
 
 
 class EpochEnd:
-    """For states of one problem, or of several that differ in nothing that is looked at here."""
+    """For states of one problem, or of several that differ in nothing that is looked at here.
+
+    `seen` is what the last `look` found.
+    """
 
     def __init__(self, problem: Problem) -> None:
         """Raises ValueError where the monitored figure needs validation rows and has none."""
@@ -44,6 +54,7 @@ class EpochEnd:
         self._network = problem.network
         validates = problem.data.X_validation is not None
         self._validation = Validation(problem) if validates else None
+        self.seen = Seen(None, None)
         monitor, _ = judging.monitor(problem.spec, validates=validates)
         if not validates and monitor != "train_loss":
             raise ValueError(f"early stopping on {monitor} needs validation rows")
@@ -58,26 +69,27 @@ class EpochEnd:
         if validation is None or state.stop_reason is not None:
             return
         yield from validation.run(state.to_host(state.judged))
+        self.seen = Seen(validation.loss, validation.outputs)
         if not math.isfinite(validation.loss):
             state.diverge("val_loss", divergence.finite_norm(validation.outputs))
 
     def close(
-        self, state: TrainingState, spec: TrainingSpec, train_loss: float, learning_rate: float
+        self, state: TrainingState, spec: TrainingSpec, seen: Seen, learning: tuple[float, float]
     ) -> EpochReport:
-        """Count the epoch of the state looked at last as completed, and judge it."""
-        validation = self._validation
+        """Count the epoch as completed and judge it; `learning`: training loss, learning rate."""
+        train_loss, learning_rate = learning
         figures = {"train_loss": train_loss}
         metrics: Mapping[str, float] = {}
-        if validation is not None:
-            figures["val_loss"] = validation.loss
+        if seen.loss is not None and seen.outputs is not None:
+            figures["val_loss"] = seen.loss
             measure = self._data.measure
-            metrics = {} if measure is None else measure(validation.outputs)
+            metrics = {} if measure is None else measure(seen.outputs)
         state.close_epoch({**figures, **metrics}, spec)
         return EpochReport(
             epoch=state.epoch,
             train_loss=train_loss,
-            val_loss=figures.get("val_loss"),
-            val_outputs=None if validation is None else validation.outputs,
+            val_loss=seen.loss,
+            val_outputs=seen.outputs,
             learning_rate=learning_rate,
             metrics=metrics,
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from workers.engine import rng
 from workers.engine.layers.assembly import Assembly, LayerError
 from workers.engine.layers.dense import Dense
+from workers.engine.layers.dropout import Dropout
 from workers.engine.layers.embeddings import Category, EmbeddingError, embeddings_for
 from workers.engine.layers.layer import Part, Role, Workplace
 from workers.engine.layers.network_on_batch import NetworkOnBatch
@@ -18,7 +20,7 @@ from workers.engine.spec import MAX_LAYERS, DenseSpec, OutputSpec
 from workers.engine.tensors import Layout, Memory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -118,6 +120,19 @@ class Network:
 
     def _key(self) -> tuple[object, ...]:
         return self.embeddings, self.layers, self.skip, self.output_activation
+
+    def stacked(self, members: Sequence[Network]) -> Network:
+        """The same network for stacked members, which may differ in the rates of their dropout."""
+        stack = copy(self)
+        stack.layers = tuple(
+            replace(layer, rate=of_members[0].rate, rates=tuple(one.rate for one in of_members))
+            if isinstance(layer, Dropout)
+            else layer
+            for layer, *of_members in zip(
+                self.layers, *(one.layers for one in members), strict=True
+            )
+        )
+        return stack
 
     def parts(self) -> tuple[Part, ...]:
         """Everything that may have tensors: embeddings, layers, output layer, skip."""

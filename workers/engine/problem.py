@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -45,6 +45,10 @@ class Problem:
     spec: TrainingSpec
     seed: int
     kernels: Kernels
+
+    def stacked(self, members: Sequence[Problem]) -> Problem:
+        """The problem of a stack of members like this one: its network knows all their dropouts."""
+        return replace(self, network=self.network.stacked([one.network for one in members]))
 
     @property
     def memory(self) -> Memory:

@@ -13,11 +13,10 @@ from workers.engine.descent import Descent
 from workers.engine.kernels.contract import UpdateVectors
 from workers.engine.passes import Pass
 from workers.engine.timetable import Timetable
+from workers.engine.weighing import Weighing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from numpy.typing import NDArray
 
     from workers.engine.problem import Problem
     from workers.engine.state import TrainingState
@@ -33,7 +32,9 @@ class Steps:
         network, spec, memory = problem.network, problem.spec, problem.memory
         self._problem = problem
         self._state = state
-        self._batches = Batches(training_rows(problem), spec.batch_size, memory)
+        self._batches = Batches(
+            training_rows(problem, in_parts=True), spec.batch_size, memory, problem.kernels.upload
+        )
         self._weighing = Weighing(problem, self._batches)
         self.n_rows = self._batches.n_rows
         self.total_weight = self._weighing.total
@@ -132,25 +133,3 @@ class Steps:
         X = to_host(self._batches.batch(first).X)
         place = divergence.behind_loss(self._problem, to_host(state.parameters), X, number)
         state.diverge(*place, step)
-
-
-class Weighing:
-    """What the rows of each batch count together: their number, or the sum of their weights."""
-
-    def __init__(self, problem: Problem, batches: Batches) -> None:
-        size, count = batches.batch_size, batches.count
-        self._starts = np.arange(count) * size
-        self.weights = [float(size)] * count
-        if batches.tail:
-            self.weights[-1] = float(batches.tail)
-        self._of_rows = problem.data.weights
-        self.total = float(batches.n_rows)
-        if self._of_rows is not None:
-            self.total = float(self._of_rows.sum(dtype=np.float64))
-
-    def enter(self, order: NDArray[np.intp] | None) -> None:
-        """Begin an epoch in this order of the rows."""
-        if self._of_rows is not None:
-            ordered = self._of_rows if order is None else self._of_rows[order]
-            sums = np.add.reduceat(ordered, self._starts, dtype=np.float64)
-            self.weights = sums.tolist()

@@ -15,6 +15,7 @@ from workers.engine.problem import Problem, TrainingData
 from workers.engine.spec import LbfgsSpec
 from workers.engine.state import Divergence, TrainingState
 from workers.engine.steps import Steps
+from workers.engine.vectors import alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,8 +84,8 @@ class _Training:
         for _ in end.look(state):
             yield Progress(state.epoch + 1, state.step, None)
         if state.stop_reason is None:
-            train_loss = state.loss_sum / steps.total_weight
-            report = end.close(state, self._problem.spec, train_loss, steps.learning_rate)
+            learning = state.loss_sum / steps.total_weight, steps.learning_rate
+            report = end.close(state, self._problem.spec, end.seen, learning)
             yield Progress(state.epoch, state.step, report)
 
 
@@ -93,5 +94,5 @@ def _steps(problem: Problem, state: TrainingState) -> Steps | ChunkedSteps | Lbf
     if isinstance(problem.spec.optimizer, LbfgsSpec):
         return LbfgsSteps(problem, state)
     if problem.kernels.chunk is not None and covers(problem.network, problem.spec):
-        return ChunkedSteps(problem, state)
+        return ChunkedSteps([problem], [state], alone(state))
     return Steps(problem, state)

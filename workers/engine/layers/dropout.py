@@ -8,21 +8,28 @@ from typing import TYPE_CHECKING, ClassVar
 from workers.engine import philox
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
 
+    from workers.engine.kernels.contract import MaskKernel
     from workers.engine.layers.layer import Tensor, Workplace
     from workers.engine.tensors import Array, Views
 
 
 @dataclass(frozen=True)
 class Dropout:
-    """What a dropout layer is; `index` counts the dropout layers and is part of its stream."""
+    """What a dropout layer is; `index` counts the dropout layers and is part of its stream.
+
+    Stacked members may have `rates` of their own.
+    """
 
     type: ClassVar[str] = "dropout"
     name: str
     n_inputs: int
     rate: float
     index: int
+    rates: tuple[float, ...] = ()
 
     @property
     def n_outputs(self) -> int:
@@ -51,14 +58,14 @@ class DropoutOnBatch:
             self._a = place.array(layer.n_outputs)
             self._mask = place.array(layer.n_outputs)
             self.da = place.array(layer.n_outputs)
-            make = place.kernels.mask or philox.Mask
-            self._draw = make(place.memory, self._mask.shape, place.seeds, layer.index, layer.rate)
+            self._draws = list(_draws(layer, place, self._mask))
 
     def forward(self, X: Array, batch: int) -> Array:
         """A = M X with M from {0, 1 / (1 - rate)}; A = X where nothing is learned."""
         if not self._learning:
             return X
-        self._draw(batch, self._mask)
+        for draw, mask in self._draws:
+            draw(batch, mask)
         self._multiply(X, self._mask, out=self._a)
         return self._a
 
@@ -66,3 +73,13 @@ class DropoutOnBatch:
         """Leave dX = M dA."""
         if dX is not None:
             self._multiply(self.da, self._mask, out=dX)
+
+
+def _draws(layer: Dropout, place: Workplace, mask: Array) -> Iterator[tuple[MaskKernel, Array]]:
+    """What fills which part of the mask: one kernel for all members that have the same rate."""
+    make = place.kernels.mask or philox.Mask
+    if len(set(layer.rates)) <= 1:
+        yield make(place.memory, mask.shape, place.seeds, layer.index, layer.rate), mask
+        return
+    for seed, rate, part in zip(place.seeds, layer.rates, mask, strict=True):
+        yield make(place.memory, part.shape, (seed,), layer.index, rate), part

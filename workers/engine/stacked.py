@@ -1,0 +1,171 @@
+"""Many networks of one shape trained at once, each as if it trained alone.
+
+What a step costs besides arithmetic is paid once for all members: the calls of op-by-op kernels,
+the end of an epoch around a compiled chunk. Members differ in seed, learning rate, schedule,
+weight decay, dropout, early stopping, number of epochs; each gets the bits of its own run on the
+same kernels. It serves ensembles and searches.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
+
+from workers.engine.chunk_plan import covers
+from workers.engine.chunked import ChunkedSteps
+from workers.engine.epoch_end import EpochEnd, EpochReport, Seen
+from workers.engine.spec import LbfgsSpec
+from workers.engine.stacked_steps import StackedSteps
+from workers.engine.training import CHUNK_S
+from workers.engine.vectors import join, leave
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from workers.engine.problem import Problem
+    from workers.engine.spec import Optimizer
+    from workers.engine.state import TrainingState
+
+_OWN_TRAINING = {"epochs", "schedule", "early_stopping", "optimizer"}
+_OWN_OPTIMIZER = {"learning_rate", "weight_decay"}
+
+
+class StackError(ValueError):
+    """Members cannot be stacked: what they differ in is not a thing that members may have own."""
+
+    def __init__(self, member: int, difference: str) -> None:
+        super().__init__(f"member {member} differs from member 0 in {difference}")
+        self.member = member
+        self.difference = difference
+
+
+@dataclass(frozen=True)
+class StackProgress:
+    """One yield: the steps done by each member that is still at work.
+
+    At the end of an epoch `reports` has that of each member, by its place among the problems.
+    """
+
+    step: int
+    reports: Mapping[int, EpochReport]
+
+
+def train_stacked(
+    problems: Sequence[Problem],
+    states: Sequence[TrainingState],
+    *,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[StackProgress]:
+    """Train all members until each state has its `stop_reason`, yielding as `training.train` does.
+
+    All problems share one `data` and one `kernels`; the states that have not stopped stand at one
+    step, as initial ones do and as copies taken at one yield do. Each is changed in place, and may
+    be copied at any yield and trained on alone.
+
+    Raises StackError where members differ in more than they may, ValueError as `train` does.
+    """
+    _check(problems, states)
+    kernels = problems[0].kernels
+    for state in states:
+        state.place(kernels)
+    end = EpochEnd(problems[0])
+    while members := [k for k, state in enumerate(states) if state.stop_reason is None]:
+        stack = _Stack([problems[k] for k in members], [states[k] for k in members], end)
+        for progress in stack.run(clock):
+            named = {members[place]: report for place, report in progress.reports.items()}
+            yield replace(progress, reports=named)
+
+
+class _Stack:
+    """The members that are left, until one stops: then those that go on are another stack."""
+
+    def __init__(
+        self, problems: Sequence[Problem], states: Sequence[TrainingState], end: EpochEnd
+    ) -> None:
+        first = problems[0]
+        vectors = join(states, first.kernels.xp)
+        is_covered = first.kernels.chunk is not None and all(
+            covers(one.network, one.spec) for one in problems
+        )
+        make = ChunkedSteps if is_covered else StackedSteps
+        self._steps = make(problems, states, vectors)
+        self._problems, self._states, self._end = problems, states, end
+
+    def run(self, clock: Callable[[], float]) -> Iterator[StackProgress]:
+        """Epoch after epoch while all members are at it."""
+        while not self._stopped():
+            yield from self._epoch(clock)
+        for state in self._states:
+            leave(state)
+
+    def _epoch(self, clock: Callable[[], float]) -> Iterator[StackProgress]:
+        steps = self._steps
+        steps.enter_epoch()
+        while steps.remain():
+            steps.advance(clock, clock() + CHUNK_S)
+            if steps.remain():
+                yield self._progress()
+        if self._stopped():
+            return
+        seen = []
+        for state in self._states:
+            for _ in self._end.look(state):
+                yield self._progress()
+            seen.append(self._end.seen)
+        # All at once: a copy taken at a yield has the members side by side.
+        yield self._close(seen)
+
+    def _close(self, seen: list[Seen]) -> StackProgress:
+        steps, reports = self._steps, {}
+        rates, totals = steps.learning_rates, steps.total_weights
+        for place, state in enumerate(self._states):
+            if state.stop_reason is None:
+                spec, learning = (
+                    self._problems[place].spec,
+                    (state.loss_sum / totals[place], rates[place]),
+                )
+                reports[place] = self._end.close(state, spec, seen[place], learning)
+        return replace(self._progress(), reports=reports)
+
+    def _stopped(self) -> bool:
+        return any(state.stop_reason is not None for state in self._states)
+
+    def _progress(self) -> StackProgress:
+        furthest = max(self._states, key=lambda state: state.step)
+        return StackProgress(furthest.step, {})
+
+
+def _check(problems: Sequence[Problem], states: Sequence[TrainingState]) -> None:
+    first = problems[0]
+    if len(states) != len(problems):
+        raise ValueError(f"{len(problems)} problems, but {len(states)} states")
+    if isinstance(first.spec.optimizer, LbfgsSpec):
+        raise ValueError("L-BFGS searches along a line of its own: it cannot be stacked")
+    for index, problem in enumerate(problems):
+        for difference, is_equal in _comparisons(first, problem):
+            if not is_equal:
+                raise StackError(index, difference)
+    places = {(s.epoch, s.step, s.step_in_epoch) for s in states if s.stop_reason is None}
+    if len(places) > 1:
+        raise ValueError("the states do not stand at one step")
+
+
+def _comparisons(first: Problem, other: Problem) -> Iterator[tuple[str, bool]]:
+    """What members must have in common, and whether these two have."""
+    yield "data", first.data is other.data
+    yield "kernels", first.kernels is other.kernels
+    yield (
+        "network",
+        first.network.stacked([first.network]) == other.network.stacked([first.network]),
+    )
+    yield "regularization", first.network.regularized == other.network.regularized
+    for name in {field.name for field in fields(first.spec)} - _OWN_TRAINING:
+        yield name, getattr(first.spec, name) == getattr(other.spec, name)
+    yield "optimizer", _common(first.spec.optimizer) == _common(other.spec.optimizer)
+
+
+def _common(optimizer: Optimizer) -> dict[str, object]:
+    values = {field.name: getattr(optimizer, field.name) for field in fields(optimizer)}
+    return {name: value for name, value in values.items() if name not in _OWN_OPTIMIZER}

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workers.engine import batches
-from workers.engine.batches import Batches
+from workers.engine.batches import Batch, Batches
 from workers.engine.rng import Purpose, generator
+from workers.engine.tensors import Memory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MEMORY = Memory(np, np.dtype(np.float64))
 
 
 def table(n_rows: int, n_columns: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -30,10 +38,10 @@ def test_an_epoch_is_a_permutation_of_the_rows(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batches, "STRETCH_BYTES", stretch)
         X, y = table(n_rows)
-        cut = Batches(X, y, batch_size)
+        cut = Batches(Batch(X, y, None), batch_size, MEMORY)
     order = generator(1, Purpose.SHUFFLE).permutation(n_rows) if shuffled else None
     cut.enter(order)
-    found = [(a.copy(), b.copy()) for a, b in map(cut.batch, range(cut.count))]
+    found = [(b.X.copy(), b.y.copy()) for b in map(cut.batch, range(cut.count))]
     expected = np.arange(n_rows) if order is None else order
     np.testing.assert_array_equal(np.concatenate([b for _, b in found]), expected)
     np.testing.assert_array_equal(np.concatenate([a for a, _ in found]), X[expected])
@@ -44,7 +52,7 @@ def test_an_epoch_is_a_permutation_of_the_rows(
 
 def test_any_batch_can_be_entered_directly() -> None:
     X, y = table(1000, 100)
-    cut = Batches(X, y, 64)
+    cut = Batches(Batch(X, y, None), 64, MEMORY)
     order = generator(1, Purpose.SHUFFLE).permutation(1000)
     cut.enter(order)
     in_turn = [cut.batch(i)[1].tolist() for i in range(cut.count)]
@@ -55,8 +63,30 @@ def test_any_batch_can_be_entered_directly() -> None:
 
 def test_a_table_in_order_is_not_copied_whole() -> None:
     X, y = table(100_000, 10)
-    cut = Batches(X, y, 32)
+    cut = Batches(Batch(X, y, None), 32, MEMORY)
     cut.enter(None)
-    a, _ = cut.batch(0)
+    a = cut.batch(0).X
     assert a.base is not None
     assert a.base.nbytes <= batches.STRETCH_BYTES
+
+
+def test_the_weights_of_rows_go_with_them() -> None:
+    X, y = table(50)
+    cut = Batches(Batch(X, y, y / 7.0), 8, MEMORY)
+    cut.enter(generator(3, Purpose.SHUFFLE).permutation(50))
+    for index in range(cut.count):
+        batch = cut.batch(index)
+        np.testing.assert_array_equal(batch.weights, batch.y / 7.0)
+
+
+def test_rows_may_lie_in_a_file(tmp_path: Path) -> None:
+    X, y = table(500)
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    order = generator(4, Purpose.SHUFFLE).permutation(500)
+    found = []
+    for source in (X, mapped):
+        cut = Batches(Batch(source, y, None), 64, MEMORY)
+        cut.enter(order)
+        found.append([cut.batch(index).X.tobytes() for index in range(cut.count)])
+    assert found[0] == found[1]

@@ -9,6 +9,7 @@ import numpy as np
 
 from tests.workers.engine import problems
 from workers.engine.kernels.plain import PLAIN
+from workers.engine.problem import Problem, TrainingData
 from workers.engine.spec import AdamSpec, SoftmaxCrossEntropySpec, TrainingSpec
 from workers.engine.state import TrainingState
 from workers.engine.steps import Steps
@@ -31,8 +32,8 @@ def test_a_step_allocates_no_array() -> None:
         shuffle=False,
     )
     state = TrainingState.initial(network, spec, 0)
-    steps = Steps(network, state, (X, y), spec, PLAIN)
-    steps.enter_epoch(0)
+    steps = Steps(Problem(network, TrainingData(X, y), spec, 0, PLAIN), state)
+    steps.enter_epoch()
     steps.advance(lambda: 1.0, 0.0)
     gc.collect()
     tracemalloc.start()

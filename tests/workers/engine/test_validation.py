@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
 from tests.workers.engine import problems
 from workers.engine import forward
 from workers.engine.kernels.plain import PLAIN
+from workers.engine.problem import Problem
 from workers.engine.spec import SoftmaxCrossEntropySpec, TrainingSpec
 from workers.engine.training import TrainingData, TrainingState, train
 from workers.engine.validation import Validation
 
+if TYPE_CHECKING:
+    from workers.engine.network import Network
+
 MANY = 10_000
+
+
+def judging(network: Network, data: TrainingData) -> Problem:
+    spec = problems.classifier(precision="float64")
+    return Problem(network, data, spec, seed=0, kernels=PLAIN)
 
 
 def test_the_loss_is_the_mean_over_all_rows_whatever_the_portions() -> None:
@@ -20,8 +31,8 @@ def test_the_loss_is_the_mean_over_all_rows_whatever_the_portions() -> None:
     network = problems.network((4, 9, 3), "tanh", "softmax")
     parameters = network.initial_parameters(0, np.float64)
     X, y = rng.normal(size=(MANY, 4)), rng.integers(0, 3, MANY)
-    validation = Validation(network, parameters, (X, y), SoftmaxCrossEntropySpec(), PLAIN)
-    portions = 1 + sum(1 for _ in validation.run())
+    validation = Validation(judging(network, TrainingData(X, y, X, y)))
+    portions = 1 + sum(1 for _ in validation.run(parameters))
     assert portions > 2
     expected = forward.outputs(network, parameters, X)
     np.testing.assert_array_equal(validation.outputs, expected)
@@ -33,12 +44,12 @@ def test_it_reads_the_parameters_as_they_are_at_that_time() -> None:
     network = problems.network((2, 2), output="softmax")
     parameters = np.zeros(network.n_parameters)
     rows = (np.ones((3, 2)), np.array([0, 0, 0]))
-    validation = Validation(network, parameters, rows, SoftmaxCrossEntropySpec(), PLAIN)
-    list(validation.run())
+    validation = Validation(judging(network, TrainingData(*rows, *rows)))
+    list(validation.run(parameters))
     assert validation.loss == pytest.approx(np.log(2))
     before = validation.outputs
     network.layout.views(parameters)["layers.0.bias"][0] = 50.0
-    list(validation.run())
+    list(validation.run(parameters))
     assert validation.loss == pytest.approx(0.0, abs=1e-12)
     assert before.tolist() == [[0.5, 0.5]] * 3
 
@@ -77,3 +88,16 @@ def test_targets_of_the_wrong_shape_are_refused() -> None:
     spec = TrainingSpec(epochs=1, batch_size=32, loss=SoftmaxCrossEntropySpec())
     with pytest.raises(ValueError, match="targets of shape"):
         problems.run_to_end(network, wrong, spec)
+
+
+def test_rows_count_by_their_weights_whatever_the_portions() -> None:
+    rng = np.random.default_rng(1)
+    network = problems.network((4, 9, 3), "tanh", "softmax")
+    parameters = network.initial_parameters(0, np.float64)
+    X, y = rng.normal(size=(MANY, 4)), rng.integers(0, 3, MANY)
+    weights = rng.uniform(size=MANY) * (y != 0)
+    data = TrainingData(X, y, X, y, weights_validation=weights)
+    validation = Validation(judging(network, data))
+    list(validation.run(parameters))
+    p = forward.outputs(network, parameters, X)[np.arange(MANY), y]
+    assert validation.loss == pytest.approx(-(weights * np.log(p)).sum() / weights.sum(), rel=1e-12)

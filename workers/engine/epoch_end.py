@@ -49,7 +49,7 @@ class EpochEnd:
     """
 
     def __init__(self, problem: Problem) -> None:
-        """Raises ValueError where the monitored figure needs validation rows and has none."""
+        """Raises ValueError where nothing is there that the monitored figure could come from."""
         self._data = problem.data
         self._network = problem.network
         validates = problem.data.X_validation is not None
@@ -58,6 +58,8 @@ class EpochEnd:
         monitor, _ = judging.monitor(problem.spec, validates=validates)
         if not validates and monitor != "train_loss":
             raise ValueError(f"early stopping on {monitor} needs validation rows")
+        if monitor not in ("train_loss", "val_loss") and problem.data.measure is None:
+            raise ValueError(f"{monitor} is not measured")
 
     def look(self, state: TrainingState) -> Iterator[None]:
         """Check and validate a state whose steps are done; yields between pieces of work.

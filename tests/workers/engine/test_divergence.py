@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tests.workers.engine import problems
+from workers.engine.kernels.plain import PLAIN
 from workers.engine.spec import (
     AdamSpec,
     MseSpec,
@@ -76,6 +78,7 @@ def test_a_nan_in_the_weights_is_named_within_the_epoch() -> None:
     assert list(train(network, state, problems.classes(), spec, 0)) == []
     assert state.divergence is not None
     assert (state.divergence.step, state.divergence.tensor) == (1, "layers.1.bias")
+    assert state.divergence.norm == 0.0
 
 
 def test_validation_rows_beyond_the_precision_are_a_divergence() -> None:
@@ -87,3 +90,73 @@ def test_validation_rows_beyond_the_precision_are_a_divergence() -> None:
     assert [p for p in progress if p.report] == []
     assert state.divergence is not None
     assert state.divergence.tensor == "val_loss"
+    assert state.divergence.norm > 1e30
+
+
+def test_a_divergence_names_the_first_layer_that_overflowed() -> None:
+    """Weights of 1e15 are finite, so is 1e30 behind the second layer, but not 1e45."""
+    network = problems.network((1, 1, 1, 1, 1), "identity")
+    spec = TrainingSpec(epochs=1, batch_size=4, loss=MseSpec())
+    state = TrainingState.initial(network, spec, 0)
+    for name, tensor in network.layout.views(state.parameters).items():
+        tensor[...] = 1e15 if name.endswith("weight") else 0.0
+    X = np.ones((4, 1), np.float32)
+    assert list(train(network, state, TrainingData(X, X), spec, 0)) == []
+    assert state.divergence is not None
+    assert (state.divergence.step, state.divergence.tensor) == (1, "layers.2.output")
+
+
+def test_a_loss_alone_beyond_the_precision_comes_with_the_norm_of_the_scores() -> None:
+    network = problems.network((1, 1))
+    spec = TrainingSpec(epochs=1, batch_size=4, loss=MseSpec(), shuffle=False)
+    state = TrainingState.initial(network, spec, 0)
+    state.parameters[...] = [1.0, 0.0]
+    X, y = np.array([[3e20], [4e20], [0.0], [0.0]]), np.zeros((4, 1))
+    assert list(train(network, state, TrainingData(X, y), spec, 0)) == []
+    assert state.divergence is not None
+    assert state.divergence.tensor == "loss"
+    assert state.divergence.norm == pytest.approx(5e20, rel=1e-6)
+
+
+def test_the_norm_is_that_of_what_is_finite() -> None:
+    network, spec = problems.network((4, 5, 3), output="softmax"), problems.classifier()
+    state = TrainingState.initial(network, spec, 0)
+    bias = network.layout.views(state.parameters)["layers.1.bias"]
+    bias[...] = [3e25, np.inf, -4e25]
+    assert list(train(network, state, problems.classes(), spec, 0)) == []
+    assert state.divergence is not None
+    assert state.divergence.tensor == "layers.1.bias"
+    assert state.divergence.norm == pytest.approx(5e25, rel=1e-6)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_losses_read_seldom_still_name_the_step(accumulate: int) -> None:
+    """Where reading a loss is dear, it is looked at every few steps, and at every yield."""
+    seldom = replace(PLAIN, steps_per_check=4)
+    data = problems.classes(n_rows=160)
+    y = np.zeros((160, 1))
+    y[70] = 1e30  # in batch 7 of 16, when they come in order
+    data = TrainingData(data.X, y)
+    spec = TrainingSpec(
+        epochs=2, batch_size=10, loss=MseSpec(), shuffle=False, accumulate=accumulate
+    )
+    network = problems.network((4, 1))
+    found = []
+    for kernels in (PLAIN, seldom):
+        state = TrainingState.initial(network, spec, 0)
+        assert list(train(network, state, data, spec, 0, kernels=kernels)) == []
+        assert state.divergence is not None
+        assert state.divergence.step == (8 if accumulate == 1 else 4)
+        found.append(state.final_parameters(spec).tobytes())
+    assert found[0] == found[1]
+
+
+def test_losses_read_seldom_give_the_same_training() -> None:
+    network, spec = problems.network((4, 5, 3), output="softmax"), problems.classifier()
+    found = []
+    for kernels in (PLAIN, replace(PLAIN, steps_per_check=3)):
+        state = TrainingState.initial(network, spec, 0)
+        progress = list(train(network, state, problems.classes(), spec, 0, kernels=kernels))
+        losses = [p.report.train_loss for p in progress if p.report]
+        found.append((state.parameters.tobytes(), losses))
+    assert found[0] == found[1]

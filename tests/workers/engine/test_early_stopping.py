@@ -67,3 +67,9 @@ def test_validation_loss_cannot_be_watched_without_validation_rows() -> None:
         problems.run_to_end(
             problems.network((4, 3), output="softmax"), TrainingData(data.X, data.y), spec
         )
+
+
+def test_a_figure_that_nobody_measures_cannot_be_watched() -> None:
+    spec = problems.classifier(early_stopping=EarlyStoppingSpec(monitor="val_auc"))
+    with pytest.raises(ValueError, match="val_auc is not measured"):
+        problems.run_to_end(problems.network((4, 3), output="softmax"), problems.classes(), spec)

@@ -33,7 +33,7 @@ from service.store.db import Sessions, make_engine
 from service.usecases.leases import Leases
 from service.usecases.reconcile import Reconciler
 from service.usecases.workers import WorkerIdentity, Workers
-from workers.modelling.matrices import Matrices
+from workers.modelling.scratch import Scratch
 from workers.presence import INTERVAL_S, Presence
 from workers.runner import Runner
 
@@ -82,7 +82,7 @@ def runner() -> Runner:
         clock=SystemClock(),
         is_draining=lambda: _drain_flag[0] != 0,
         ring_next=Reconciler(sessions, Broker(settings.resolved_redis_url)).ring,
-        matrices=Matrices(settings.state_dir),
+        scratch=Scratch(settings.state_dir),
     )
 
 

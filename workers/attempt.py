@@ -17,10 +17,10 @@ from workers.engine.training import TrainingState, train
 from workers.heartbeat import Heartbeat
 from workers.modelling.codec import CodecError, state_from_bytes, weights_to_bytes
 from workers.modelling.estimator import prepare
-from workers.modelling.matrices import Matrices
+from workers.modelling.scratch import Scratch
 from workers.pace import Pace
 from workers.recorder import Recorder, checkpoint_of
-from workers.tabular.parquet import read_table
+from workers.tabular.parquet import release_memory
 
 if TYPE_CHECKING:
     from workers.endings import Interruption
@@ -41,7 +41,7 @@ class Attempt:
     is_draining: Callable[[], bool]
     checkpoint_s: float
     clock: Clock
-    matrices: Matrices
+    scratch: Scratch
 
     def run(self) -> None:
         """Train, then finish the run or give it back.
@@ -53,6 +53,7 @@ class Attempt:
         """
         claim, training = self.claim, self.claim.spec.training
         prepared = self._prepare()
+        release_memory()
         state, events = self._starting_point(prepared)
         pace = Pace(claim, state, len(prepared.data.X), self.clock)
         recorder = Recorder(
@@ -72,7 +73,10 @@ class Attempt:
         """The arrays alone: neither the stored bytes nor the table stay in memory."""
         claim = self.claim
         data = self.heartbeat.insist(lambda: self.leases.dataset(claim))
-        return prepare(read_table(data), plan_of(claim.spec), self.matrices)
+        table = self.scratch.table(data)
+        # Else the stored bytes would stay beside the table while the matrices are made of it.
+        del data
+        return prepare(table, plan_of(claim.spec), self.scratch)
 
     def _starting_point(self, prepared: Prepared) -> tuple[TrainingState, tuple[NewEvent, ...]]:
         claim, spec = self.claim, self.claim.spec

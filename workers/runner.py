@@ -14,7 +14,7 @@ from service.usecases.claims import Outcome
 from service.usecases.leases import Leases
 from workers.attempt import Attempt
 from workers.heartbeat import Heartbeat
-from workers.modelling.matrices import Matrices
+from workers.modelling.scratch import Scratch
 from workers.tabular.errors import TableError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Runner:
     """Whether this worker is about to end, so that its runs go back to the queue."""
     ring_next: Callable[[], object]
     """Rings for the next runs in turn: a slot is about to fall free."""
-    matrices: Matrices = field(default_factory=Matrices)
+    scratch: Scratch = field(default_factory=Scratch)
     """Where the data of a run lies."""
 
     def run(self, run_id: str) -> None:
@@ -75,7 +75,7 @@ class Runner:
             # As much work may be lost as time passes until somebody notices.
             checkpoint_s=min(CHECKPOINT_S, self.lease_s),
             clock=self.clock,
-            matrices=self.matrices,
+            scratch=self.scratch,
         )
         try:
             attempt.run()

@@ -20,9 +20,9 @@ from workers.modelling.fitted import (
     PredictionInputError,
     Predictions,
 )
-from workers.modelling.matrices import Matrices
 from workers.modelling.plan import ModelPlan, PlanWarning, categories_of
 from workers.modelling.row_weights import RowWeights
+from workers.modelling.scratch import Scratch
 from workers.modelling.targets import ClassTarget, NumberTarget, TargetEncoding, read_classes
 from workers.tabular.errors import TableError
 from workers.tabular.features import numbers_of
@@ -93,11 +93,11 @@ class Prepared:
         )
 
 
-def prepare(table: pa.Table, plan: ModelPlan, matrices: Matrices | None = None) -> Prepared:
+def prepare(table: pa.Table, plan: ModelPlan, scratch: Scratch | None = None) -> Prepared:
     """Divide the rows, fit the preprocessing on those that train, and encode them all.
 
     Raises TableError where the table is not the one that the plan was made for, and MemoryError
-    where `matrices` (all in memory, where None) has no room.
+    where `scratch` (all in memory, where None) has no room.
     """
     _check_columns(table, plan)
     kept, labels, truth = _read_target(table, plan)
@@ -112,7 +112,7 @@ def prepare(table: pa.Table, plan: ModelPlan, matrices: Matrices | None = None) 
         target = NumberTarget.fit(training_truth, standardise=plan.standardises_target)
     else:
         target = ClassTarget(labels)
-    encoding = _Encoding(table, plan, preprocessing, target, matrices or Matrices())
+    encoding = _Encoding(table, plan, preprocessing, target, scratch or Scratch())
     validation = encoding.held_out(split.validation, truth[parts.validation])
     return Prepared(
         plan=plan,
@@ -138,13 +138,13 @@ class _Encoding:
         plan: ModelPlan,
         preprocessing: Preprocessing,
         target: TargetEncoding,
-        matrices: Matrices,
+        scratch: Scratch,
     ) -> None:
         self._table = table
         self._plan = plan
         self._preprocessing = preprocessing
         self._target = target
-        self._matrices = matrices
+        self._scratch = scratch
         self._dtype = dtype_of(plan.training.precision)
         self.network = _network(plan, preprocessing)
 
@@ -172,7 +172,7 @@ class _Encoding:
 
     def _inputs(self, rows: Rows) -> Array:
         return self._preprocessing.transform_table(
-            self._table, self._dtype, rows, self._matrices.empty
+            self._table, self._dtype, rows, self._scratch.matrix
         )
 
     def _targets(self, truth: NDArray[Any]) -> NDArray[Any]:

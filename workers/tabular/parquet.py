@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import mmap
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,11 +17,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
+    from io import BufferedRandom
     from pathlib import Path
 
 _READING = b"slope.reading"
 _GROUP_ROWS = 1 << 17
 _GROUP_BYTES = 64 << 20
+_CELL_BYTES = 8
 
 
 class TableWriter:
@@ -84,6 +87,34 @@ def read_table(data: bytes) -> pa.Table:
     # Not by pq.read_table, which loads the dataset machinery: 13 MB in every process.
     table = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
     return table.unify_dictionaries().combine_chunks()
+
+
+def map_table(data: bytes, file: BufferedRandom) -> pa.Table:
+    """The whole table in this file, which holds it from now on: memory is only lent its pages.
+
+    The file may be closed, and may have no name: the table keeps it. OSError where it is too small.
+    """
+    stored = pq.ParquetFile(pa.BufferReader(data))
+    # The streaming form: the other one wants one dictionary for all pieces.
+    with pa.ipc.new_stream(file, stored.schema_arrow) as writer:
+        for group in range(stored.num_row_groups):
+            writer.write_table(stored.read_row_group(group, use_threads=False))
+            release_memory()
+    file.flush()
+    mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+    with pa.ipc.open_stream(pa.BufferReader(pa.py_buffer(mapped))) as reader:
+        return reader.read_all().unify_dictionaries()
+
+
+def bytes_in_memory(data: bytes) -> int:
+    """About how much memory the table takes where it is read as a whole."""
+    metadata = pq.ParquetFile(pa.BufferReader(data)).metadata
+    return metadata.num_rows * metadata.num_columns * _CELL_BYTES
+
+
+def release_memory() -> None:
+    """Give back what tables took that are no more: left to itself, the allocator keeps it."""
+    pa.default_memory_pool().release_unused()
 
 
 def preview(data: bytes, offset: int, limit: int) -> list[dict[str, Any]]:

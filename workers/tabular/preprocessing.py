@@ -41,7 +41,7 @@ class Levels:
     count: int
 
 
-_PIECE = 65_536
+_PIECE = 16384
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Preprocessing:
         X = empty((len(rows), self._plan.n_outputs), dtype)
         # In pieces: what is needed on the way to float32 takes five times the memory of the result.
         for start in range(0, len(rows), _PIECE):
-            piece = columns.take(rows[start : start + _PIECE])
+            piece = _rows_of(columns, rows[start : start + _PIECE])
             X[start : start + _PIECE] = self.transform(features_of(piece, self.encoders), dtype)
         return X
 
@@ -186,6 +186,13 @@ class _Plan:
         self.one_hot = np.flatnonzero(np.logical_not(is_embedded))
         self.embedded = np.flatnonzero(is_embedded)
         self.levels = np.array([coded[place][1] for place in self.embedded], np.intp)
+
+
+def _rows_of(table: pa.Table, rows: Rows) -> pa.Table:
+    """These rows, of which there is one at least, in their order."""
+    # To take rows of a table in pieces it is copied as a whole: here, as far as they reach.
+    first, last = int(rows.min()), int(rows.max())
+    return table.slice(first, last - first + 1).take(rows - first)
 
 
 def _fit(name: str, column: Column, method: Method) -> Encoder:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from workers.tabular.parquet import TableWriter, preview, read_table
+from workers.tabular.parquet import (
+    TableWriter,
+    bytes_in_memory,
+    map_table,
+    preview,
+    read_table,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,3 +80,18 @@ def test_a_preview_is_json(stored: bytes) -> None:
         {"n": 3, "x": 0.75, "s": "s3", "b": False, "t": "2024-01-01T12:00:00.000001Z"},
         {"n": 4, "x": None, "s": "s4", "b": True, "t": "2024-01-01T12:00:00.000Z"},
     ]
+
+
+def test_a_table_in_a_file_is_the_one_in_memory_also_when_the_file_is_closed(
+    tmp_path: Path,
+) -> None:
+    table = pa.concat_tables([_piece(0, 700), _piece(700, 300)]).unify_dictionaries()
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, row_group_size=128)
+    data = bytes(sink.getvalue())
+    with TemporaryFile(dir=tmp_path) as file:
+        mapped = map_table(data, file)
+    whole = read_table(data)
+    assert mapped.to_pylist() == whole.to_pylist()
+    assert mapped.schema == whole.schema
+    assert bytes_in_memory(data) == 1000 * 5 * 8

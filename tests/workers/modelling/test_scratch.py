@@ -7,14 +7,17 @@ from textwrap import dedent
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.workers.modelling.tables import PENGUINS, ingested
+from workers.engine.spec import EmbeddingSpec, NetworkSpec
 from workers.engine.training import TrainingState, train
 from workers.modelling.estimator import prepare
-from workers.modelling.matrices import MAPPED_BYTES, Matrices
 from workers.modelling.plan import ModelWish
 from workers.modelling.recipes import resolve
+from workers.modelling.scratch import MAPPED_MATRIX_BYTES, Scratch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,8 +34,8 @@ def mapped(array: np.ndarray) -> bool:
 
 
 def test_a_matrix_above_the_bound_lies_in_a_file(tmp_path: Path) -> None:
-    matrices = Matrices(tmp_path, mapped_bytes=4000)
-    small, large = matrices.empty((10, 100), FLOAT), matrices.empty((10, 101), FLOAT)
+    scratch = Scratch(tmp_path, mapped_bytes=4000)
+    small, large = scratch.matrix((10, 100), FLOAT), scratch.matrix((10, 101), FLOAT)
     assert (mapped(small), mapped(large)) == (False, True)
     large[...] = 1.5
     assert large.sum() == 1.5 * large.size
@@ -42,33 +45,43 @@ def test_a_matrix_above_the_bound_lies_in_a_file(tmp_path: Path) -> None:
 
 
 def test_the_file_has_no_name_and_takes_its_room_at_once(tmp_path: Path) -> None:
-    large = Matrices(tmp_path, mapped_bytes=0).empty((1000, 1000), FLOAT)
+    large = Scratch(tmp_path, mapped_bytes=0).matrix((1000, 1000), FLOAT)
     assert list(tmp_path.iterdir()) == []
     large[0] = 1.0
     assert list(tmp_path.iterdir()) == []
 
 
 def test_without_a_folder_everything_is_in_memory() -> None:
-    assert not mapped(Matrices().empty((MAPPED_BYTES // 4 + 1,), FLOAT))
+    assert not mapped(Scratch().matrix((MAPPED_MATRIX_BYTES // 4 + 1,), FLOAT))
 
 
 def test_without_room_there_is_an_error_and_no_crash(tmp_path: Path) -> None:
-    matrices = Matrices(tmp_path)
+    scratch = Scratch(tmp_path)
     with pytest.raises(MemoryError, match="no room"):
-        matrices.empty((2**44,), FLOAT)
+        scratch.matrix((2**44,), FLOAT)
+
+
+def stored(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, row_group_size=100)
+    return bytes(sink.getvalue())
 
 
 def test_a_run_in_a_file_has_the_bits_of_one_in_memory(tmp_path: Path) -> None:
     data = ingested(PENGUINS)
-    plan = resolve(ModelWish(target="species", training={"epochs": 3}), data.profile)
+    network = NetworkSpec(embeddings=(EmbeddingSpec(column="island", dimension=2),))
+    wish = ModelWish(target="species", network=network, training={"epochs": 3})
+    plan = resolve(wish, data.profile)
     found = []
-    for matrices in (Matrices(), Matrices(tmp_path, mapped_bytes=0)):
-        prepared = prepare(data.table, plan, matrices)
+    for scratch in (Scratch(), Scratch(tmp_path, mapped_bytes=0)):
+        table = scratch.table(stored(data.table))
+        assert (table.column("year").num_chunks == 1) == (scratch.matrix((1,), FLOAT).base is None)
+        prepared = prepare(table, plan, scratch)
         state = TrainingState.initial(prepared.network, plan.training, plan.seed)
         for _ in train(prepared.network, state, prepared.data, plan.training, plan.seed):
             pass
         found.append(state.parameters.tobytes())
-        assert mapped(prepared.data.X) == (matrices.empty((1,), FLOAT).base is not None)
+        assert mapped(prepared.data.X) == (scratch.matrix((1,), FLOAT).base is not None)
     assert found[0] == found[1]
 
 
@@ -76,14 +89,14 @@ PEAK = dedent("""
     import resource, sys
     import numpy as np
     from pathlib import Path
-    from workers.modelling.matrices import Matrices
+    from workers.modelling.scratch import Scratch
 
     def anonymous():
         lines = Path("/proc/self/status").read_text().splitlines()
         return 1024 * next(int(x.split()[1]) for x in lines if x.startswith("RssAnon:"))
 
     before = anonymous()
-    X = Matrices(Path(sys.argv[1]), mapped_bytes=0).empty((100_000, 100), np.dtype(np.float32))
+    X = Scratch(Path(sys.argv[1]), mapped_bytes=0).matrix((100_000, 100), np.dtype(np.float32))
     X[...] = 1.0
     batch = np.empty((256, 100), np.float32)
     rows = np.random.default_rng(0).permutation(100_000)

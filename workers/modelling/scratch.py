@@ -1,0 +1,65 @@
+"""Where a run's data lies: in memory, or what is large in files that vanish with the run."""
+
+from __future__ import annotations
+
+import math
+import os
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workers.tabular.parquet import bytes_in_memory, map_table, read_table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+MAPPED_MATRIX_BYTES = 256 * 2**20
+"""A matrix of more bytes is mapped from a file: batches are gathered from it row by row."""
+
+MAPPED_TABLE_BYTES = 32 * 2**20
+"""A table of more bytes is mapped: each of its columns is read twice, and then never again."""
+
+
+class Scratch:
+    """Makes the matrices and opens the tables of runs.
+
+    The files have no names, so nothing is left of them when the process ends, however it ends.
+    """
+
+    def __init__(self, folder: Path | None = None, mapped_bytes: int | None = None) -> None:
+        """`folder` is where files may lie; None keeps everything in memory.
+
+        `mapped_bytes` takes the place of both bounds.
+        """
+        self._folder = folder
+        self._matrix_bytes = MAPPED_MATRIX_BYTES if mapped_bytes is None else mapped_bytes
+        self._table_bytes = MAPPED_TABLE_BYTES if mapped_bytes is None else mapped_bytes
+
+    def matrix(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+        """An unset matrix. MemoryError where there is no room for it."""
+        n_bytes = math.prod(shape) * dtype.itemsize
+        if self._folder is None or n_bytes <= self._matrix_bytes:
+            return np.empty(shape, dtype)
+        with TemporaryFile(dir=self._folder) as file:
+            try:
+                # Without blocks of its own, a page that finds no room would kill the process.
+                os.posix_fallocate(file.fileno(), 0, n_bytes)
+            except OSError as error:
+                message = f"no room for {n_bytes} bytes in the run's folder"
+                raise MemoryError(message) from error
+            # As a plain array: slices of a memmap take several times as long.
+            return np.asarray(np.memmap(file, dtype, "r+", shape=shape))
+
+    def table(self, stored: bytes) -> pa.Table:
+        """The table that Parquet holds. MemoryError where there is no room for it."""
+        if self._folder is None or bytes_in_memory(stored) <= self._table_bytes:
+            return read_table(stored)
+        with TemporaryFile(dir=self._folder) as file:
+            try:
+                return map_table(stored, file)
+            except OSError as error:
+                raise MemoryError("no room for the table in the run's folder") from error

@@ -125,7 +125,7 @@ class Network:
         """The same network for stacked members, which may differ in the rates of their dropout."""
         stack = copy(self)
         stack.layers = tuple(
-            replace(layer, rate=of_members[0].rate, rates=tuple(one.rate for one in of_members))
+            replace(layer, rates=tuple(one.rate for one in of_members))
             if isinstance(layer, Dropout)
             else layer
             for layer, *of_members in zip(

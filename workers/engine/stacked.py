@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from workers.engine.chunk_plan import covers
 from workers.engine.chunked import ChunkedSteps
 from workers.engine.epoch_end import EpochEnd, EpochReport, Seen
+from workers.engine.layers.dropout import Dropout
 from workers.engine.spec import LbfgsSpec
 from workers.engine.stacked_steps import StackedSteps
 from workers.engine.training import CHUNK_S
@@ -24,6 +25,7 @@ from workers.engine.vectors import join, leave
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from workers.engine.network import Network
     from workers.engine.problem import Problem
     from workers.engine.spec import Optimizer
     from workers.engine.state import TrainingState
@@ -156,10 +158,7 @@ def _comparisons(first: Problem, other: Problem) -> Iterator[tuple[str, bool]]:
     """What members must have in common, and whether these two have."""
     yield "data", first.data is other.data
     yield "kernels", first.kernels is other.kernels
-    yield (
-        "network",
-        first.network.stacked([first.network]) == other.network.stacked([first.network]),
-    )
+    yield "network", _shape(first.network) == _shape(other.network)
     yield "regularization", first.network.regularized == other.network.regularized
     for name in {field.name for field in fields(first.spec)} - _OWN_TRAINING:
         yield name, getattr(first.spec, name) == getattr(other.spec, name)
@@ -169,3 +168,8 @@ def _comparisons(first: Problem, other: Problem) -> Iterator[tuple[str, bool]]:
 def _common(optimizer: Optimizer) -> dict[str, object]:
     values = {field.name: getattr(optimizer, field.name) for field in fields(optimizer)}
     return {name: value for name, value in values.items() if name not in _OWN_OPTIMIZER}
+
+
+def _shape(network: Network) -> tuple[object, ...]:
+    layers = [replace(e, rate=0.0) if isinstance(e, Dropout) else e for e in network.layers]
+    return layers, network.embeddings, network.skip, network.output_activation

@@ -78,8 +78,9 @@ class DropoutOnBatch:
 def _draws(layer: Dropout, place: Workplace, mask: Array) -> Iterator[tuple[MaskKernel, Array]]:
     """What fills which part of the mask: one kernel for all members that have the same rate."""
     make = place.kernels.mask or philox.Mask
-    if len(set(layer.rates)) <= 1:
-        yield make(place.memory, mask.shape, place.seeds, layer.index, layer.rate), mask
+    rates = layer.rates or (layer.rate,)
+    if len(set(rates)) == 1:
+        yield make(place.memory, mask.shape, place.seeds, layer.index, rates[0]), mask
         return
-    for seed, rate, part in zip(place.seeds, layer.rates, mask, strict=True):
+    for seed, rate, part in zip(place.seeds, rates, mask, strict=True):
         yield make(place.memory, part.shape, (seed,), layer.index, rate), part

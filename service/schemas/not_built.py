@@ -21,7 +21,6 @@ MAX_ITEMS = 1000
 
 RECIPES = frozenset(("realmlp", "tabm"))
 SPLIT_METHODS = frozenset(("group", "column"))
-DEVICES = frozenset(("cuda",))
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ TRAINING = Part(fields={"checkpoint_every": (None, "auto")})
 VALIDATION = Part(parts={"training": TRAINING})
 RUN = Part(
     fields={"parent": NULL},
-    values={"network": RECIPES, "device": DEVICES},
+    values={"network": RECIPES},
     parts={
         "training": TRAINING,
         "split": Part(fields={"column": NULL}, values={"method": SPLIT_METHODS}),

@@ -75,7 +75,7 @@ class RunCreate(Wire):
     training: TrainingWish = TrainingWish()
     split: SplitWish = SplitWish()
     seed: Seed = 0
-    device: Literal["auto", "cpu"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
     budget: Budget = Budget()
     model: Annotated[Name, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] | None = None
     labels: dict[Label, Label] = Field({}, max_length=64)
@@ -95,7 +95,7 @@ class RunSpec(Wire):
     training: TrainingSpec
     split: SplitSpec
     seed: int
-    device: Literal["cpu"]
+    device: Literal["cpu", "cuda"]
     budget: Budget
     model: str | None
     parent: None = None

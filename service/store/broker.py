@@ -17,6 +17,8 @@ TASK = "slope.train"
 """The one task's name; its one argument is a run's id."""
 
 QUEUE_CPU = "slope.cpu"
+QUEUES = {"cpu": QUEUE_CPU, "cuda": "slope.cuda"}
+"""A queue for each kind of device that a run can ask for."""
 
 # A hash, because kombu's client puts the prefix before the keys of some commands only: of SET but
 # not of GET, of HSET and of HGET.

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from service.errors import NotFoundError, QuotaExceededError
+from service.errors import InvalidRequestError, NotFoundError, Problem, QuotaExceededError
 from service.ids import new_id
 from service.schemas.networks import NetworkIn
+from service.store.broker import QUEUES
 from service.store.instants import db_now
 from service.store.tables import DatasetRow, NetworkRow, ProjectRow, RunRow
 from service.usecases.claims import NewEvent
 from service.usecases.plans import plan_run, spec_of
+from service.usecases.workers import slots_by_queue
 
 if TYPE_CHECKING:
     from sqlalchemy import Select
@@ -32,13 +34,14 @@ def plan(sessions: Sessions, project_id: str, wish: RunCreate, limits: Limits) -
 
     Raises:
         NotFoundError: no such dataset, or network, in this project.
-        InvalidRequestError: the wish cannot be granted on this table.
+        InvalidRequestError: the wish cannot be granted on this table, or by these workers.
     """
     with sessions.read() as session:
         dataset = session.scalar(_present_dataset(project_id, wish.dataset_id))
         if dataset is None:
             raise NotFoundError("dataset")
         network = _stored_network(session, project_id, wish)
+        _require_device(session, wish)
     return plan_run(wish, network, dataset.profile, limits)
 
 
@@ -77,6 +80,7 @@ def queued_run(project_id: str, wish: RunCreate, plan: ModelPlan, limits: Limits
         model_name=spec.model,
         labels=spec.labels,
         device=spec.device,
+        queue=QUEUES[spec.device],
         deadline_at=db_now(limits.run_seconds),
     )
 
@@ -100,6 +104,13 @@ def _present_dataset(project_id: str, dataset_id: str) -> Select[DatasetRow]:
         DatasetRow.id == dataset_id,
         DatasetRow.deleted_at.is_(None),
     )
+
+
+def _require_device(session: Session, wish: RunCreate) -> None:
+    """A run for a device that nobody has would wait for its deadline."""
+    if wish.device == "cuda" and not slots_by_queue(session)[QUEUES["cuda"]]:
+        detail = 'No worker with a GPU is running. Send "cpu" or "auto", or start one.'
+        raise InvalidRequestError([Problem("/device", "device_unavailable", detail)])
 
 
 def _stored_network(session: Session, project_id: str, wish: RunCreate) -> NetworkSpec | None:

@@ -9,8 +9,8 @@ from sqlalchemy import and_, case, exists, func, not_, or_, select, update
 
 from service.store.broker import BrokerUnavailableError
 from service.store.instants import db_now
-from service.store.tables import RunRow, WorkerRow
-from service.usecases.workers import is_alive
+from service.store.tables import RunRow
+from service.usecases.workers import slots_by_queue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,10 +49,13 @@ class Bells:
 
     def choose(self, session: Session, *only: ColumnElement[bool]) -> list[Bell]:
         """Mark the runs whose turn it is, as many as there is room for; return their bells."""
-        room = _room(session)
-        if room <= 0:
-            return []
-        chosen = list(session.scalars(_next_in_turn(room, only)))
+        queues = session.scalars(select(RunRow.queue).where(*_waits(), *only).distinct()).all()
+        slots = slots_by_queue(session) if queues else {}
+        chosen: list[str] = []
+        for queue in queues:
+            room = _room(session, queue, slots.get(queue, 0))
+            if room > 0:
+                chosen += session.scalars(_next_in_turn(queue, room, only))
         marked = (
             update(RunRow)
             .where(RunRow.id.in_(chosen))
@@ -129,14 +132,14 @@ def _waits() -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _room(session: Session) -> int:
-    slots = select(func.coalesce(func.sum(WorkerRow.slots), 0)).where(*is_alive())
-    rung = select(func.count()).where(RunRow.status == "queued", _is_rung())
+def _room(session: Session, queue: str, slots: int) -> int:
+    waiting = (RunRow.status == "queued", RunRow.queue == queue)
+    rung = select(func.count()).where(*waiting, _is_rung())
     # With no worker known yet, a bell waits for the first one to come.
-    return BELLS_PER_SLOT * max(session.scalar(slots) or 0, 1) - (session.scalar(rung) or 0)
+    return BELLS_PER_SLOT * max(slots, 1) - (session.scalar(rung) or 0)
 
 
-def _next_in_turn(room: int, only: Sequence[ColumnElement[bool]]) -> Select[str]:
+def _next_in_turn(queue: str, room: int, only: Sequence[ColumnElement[bool]]) -> Select[str]:
     # Each project's runs are numbered, those under way first: a project's next run then waits
     # for every other project to have as many under way, however many of its own are queued.
     under_way = case((or_(RunRow.status == "running", _is_rung()), 0), else_=1)
@@ -144,8 +147,8 @@ def _next_in_turn(room: int, only: Sequence[ColumnElement[bool]]) -> Select[str]
         partition_by=RunRow.project_id,
         order_by=(under_way, RunRow.priority.desc(), RunRow.id),
     )
-    unfinished = RunRow.status.in_(("queued", "running"))
-    turns = select(RunRow.id, number.label("number")).where(unfinished).subquery()
+    unfinished = (RunRow.queue == queue, RunRow.status.in_(("queued", "running")))
+    turns = select(RunRow.id, number.label("number")).where(*unfinished).subquery()
     return (
         select(RunRow.id)
         .join(turns, turns.c.id == RunRow.id)

@@ -65,7 +65,7 @@ def spec_of(wish: RunCreate, plan: ModelPlan) -> RunSpec:
         training=plan.training,
         split=plan.split,
         seed=plan.seed,
-        device="cpu",
+        device="cuda" if wish.device == "cuda" else "cpu",
         budget=wish.budget,
         model=wish.model,
         labels=wish.labels,

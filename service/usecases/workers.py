@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from service.store.tables import WorkerRow
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
+    from sqlalchemy.orm import Session
 
     from service.store.db import Sessions
 
@@ -87,6 +89,17 @@ class Workers:
             silent = WorkerRow.last_seen < db_now(-KEPT_S)
             gone = session.execute(delete(WorkerRow).where(silent).returning(WorkerRow.id))
             return len(gone.all())
+
+
+def slots_by_queue(session: Session) -> Counter[str]:
+    """Return how many trainings at once the workers who are there take from each queue."""
+    slots = Counter[str]()
+    for queues, count in session.execute(
+        select(WorkerRow.queues, WorkerRow.slots).where(*is_alive())
+    ):
+        for queue in queues:
+            slots[queue] += count
+    return slots
 
 
 def is_alive() -> tuple[ColumnElement[bool], ...]:

@@ -36,6 +36,7 @@ class RememberingBroker(Broker):
 
     def __init__(self) -> None:
         self.rung: list[str] = []
+        self.queues: dict[str, str] = {}
         self.is_away = False
         self._has_canary = True
 
@@ -44,6 +45,7 @@ class RememberingBroker(Broker):
         assert queue
         assert expires_s > 0.0
         self.rung.append(run_id)
+        self.queues[run_id] = queue
 
     def ping(self) -> bool:
         return not self.is_away

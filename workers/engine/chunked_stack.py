@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workers.engine.chunk_plan import plan
-from workers.engine.kernels.program import Members, Rows, Scratch
+from workers.engine.kernels.program import N_COEFFICIENTS, Members, Rows, Scratch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from numpy.typing import NDArray
 
     from workers.engine.batches import Batch
     from workers.engine.problem import Problem
@@ -23,6 +21,8 @@ class ChunkedStack:
     """K members, whose problems differ in nothing but seed, rates and the order of their rows.
 
     parameters and slots (K, P) are moved in place; a member gets the bits that it gets alone.
+    What a call of `run` needs is left in coefficients (K, S, 3), loss_sums (K,), to which it adds,
+    and counts (K,), the steps to do.
     """
 
     def __init__(
@@ -31,80 +31,62 @@ class ChunkedStack:
         rows: Batch,
         parameters: Array,
         slots: Mapping[str, Array],
+        n_coefficients: int,
     ) -> None:
-        first = problems[0]
+        first, members = problems[0], len(problems)
         dtype, n_rows = parameters.dtype, len(rows.X)
         plans = [plan(one.network, one.spec, min(one.spec.batch_size, n_rows)) for one in problems]
-        self._chunk: Any = first.kernels.chunk
-        self._program = plans[0].program
-        self.batch_size = self._program.batch_size
-        self._rows = _table(rows, dtype)
-        vectors = [*slots.values(), *2 * [np.empty((len(problems), 0), dtype)]]
-        self._members = Members(
-            parameters=parameters,
-            first_slot=vectors[0],
-            second_slot=vectors[1],
-            orders=np.empty((len(problems), 0), np.int64),
-            seeds=np.array([one.seed for one in problems], np.uint64),
-            dropout_rates=np.stack([one.dropout_rates for one in plans]),
-            coefficients=np.empty((len(problems), 0, 0)),
-            loss_sums=np.zeros(len(problems)),
-            counts=np.zeros(len(problems), np.int64),
+        program = plans[0].program
+        self.batch_size = program.batch_size
+        self.coefficients = np.ones((members, n_coefficients, N_COEFFICIENTS))
+        self.loss_sums = np.zeros(members)
+        self.counts = np.zeros(members, np.int64)
+        self._orders = np.zeros((members, n_rows if first.spec.shuffle else 0), np.int64)
+        none = np.empty((members, 0), dtype)
+        first_slot, second_slot = [*slots.values(), none, none][:2]
+        call: Any = first.kernels.chunk
+        self._run = call(
+            program,
+            _table(rows, dtype),
+            Members(
+                parameters=parameters,
+                first_slot=first_slot,
+                second_slot=second_slot,
+                orders=self._orders,
+                seeds=np.array([one.seed for one in problems], np.uint64),
+                dropout_rates=np.stack([one.dropout_rates for one in plans]),
+                coefficients=self.coefficients,
+                loss_sums=self.loss_sums,
+                counts=self.counts,
+            ),
+            Scratch(
+                gradient=np.zeros(first.network.n_trainable, dtype),
+                memory=np.zeros(plans[0].memory_size, dtype),
+                labels=np.zeros(self.batch_size, np.int64),
+            ),
         )
-        self._scratch = Scratch(
-            gradient=np.zeros(first.network.n_trainable, dtype),
-            memory=np.zeros(plans[0].memory_size, dtype),
-            labels=np.zeros(self.batch_size, np.int64),
-        )
 
-    def enter(self, orders: Sequence[Labels | None]) -> None:
-        """Begin an epoch with each member's order (N,) of the rows, or all with the table's."""
-        known = [order for order in orders if order is not None]
-        if known:
-            self._members = self._members._replace(orders=np.stack(known))
+    def enter(self, orders: Sequence[Labels]) -> None:
+        """Begin an epoch with each member's order (N,) of the rows; of no use without shuffling."""
+        for place, order in zip(self._orders, orders, strict=True):
+            place[:] = order
 
-    def run(
-        self, place: tuple[int, int], coefficients: Array, loss_sums: Array, counts: Labels
-    ) -> None:
-        """Do counts (K,) steps from `place`: the batch of the epoch, the steps done before.
+    def run(self, batch: int, steps_before: int, row: int) -> None:
+        """Do counts (K,) steps, from this batch of the epoch, after so many steps in all.
 
-        coefficients (K, S, 3). The losses, each times the weight of its rows, are added to
-        loss_sums (K,). counts are left as the steps done: fewer than asked for where the loss of
-        the next was not finite.
+        row is that of the first step's coefficients. counts are left as the steps done: fewer than
+        asked for where the loss of the next was not finite; it moved nothing.
         """
-        members = self._members._replace(
-            coefficients=coefficients, loss_sums=loss_sums, counts=counts
-        )
-        self._chunk(self._program, self._rows, members, self._scratch, place)
+        self._run(batch, steps_before, row)
 
 
 def _table(rows: Batch, dtype: Any) -> Rows:
     """The rows in the types that the chunk was compiled for."""
-    labelled = rows.y.ndim == 1
     none = np.empty(0, dtype)
+    labelled = rows.y.ndim == 1
     return Rows(
-        X=_writable(rows.X),
-        targets=np.empty((0, 0), dtype) if labelled else _writable(rows.y),
-        labels=_writable(rows.y.astype(np.int64, copy=False))
-        if labelled
-        else none.astype(np.int64),
-        weights=none if rows.weights is None else _writable(rows.weights),
+        X=rows.X,
+        targets=np.empty((0, 0), dtype) if labelled else rows.y,
+        labels=rows.y.astype(np.int64, copy=False) if labelled else np.empty(0, np.int64),
+        weights=none if rows.weights is None else rows.weights,
     )
-
-
-def _writable(array: NDArray[Any]) -> NDArray[Any]:
-    """The same memory as an ordinary array: to a compiler one that is read-only is another type.
-
-    Nothing is written to it.
-    """
-    if array.flags.writeable and type(array) is np.ndarray:
-        return array
-    return np.asarray(_Memory(array))
-
-
-class _Memory:
-    """An array's memory, which lives as long as what is made of it."""
-
-    def __init__(self, owner: NDArray[Any]) -> None:
-        self._owner = owner
-        self.__array_interface__ = owner.__array_interface__ | {"data": (owner.ctypes.data, False)}

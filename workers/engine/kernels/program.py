@@ -96,9 +96,8 @@ class Members(NamedTuple):
     """K networks of one shape that train on the same rows, each on its own.
 
     parameters and slots (K, P), a slot that is not there (K, 0); orders (K, N) of the rows in the
-    epoch, (K, 0) for the table's own; seeds (K,); dropout_rates (K, D);
-    coefficients (K, S, 3) of the steps asked for.
-    loss_sums (K,) is added to; counts (K,): the steps to do, then those done.
+    epoch, (K, 0) for the table's own; seeds (K,); dropout_rates (K, D); coefficients (K, S, 3) of
+    some steps. loss_sums (K,) is added to; counts (K,): the steps to do, then those done.
     """
 
     parameters: Array

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from workers.engine.kernels.chunk.run import run_steps
+from workers.engine.kernels.chunk.call import ChunkCall
 from workers.engine.kernels.compiled import COMPILED
 
-CHUNKED = replace(COMPILED, name="chunk", chunk=run_steps)
+CHUNKED = replace(COMPILED, name="chunk", chunk=ChunkCall)

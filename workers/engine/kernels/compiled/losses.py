@@ -6,73 +6,70 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workers.engine.kernels.compiled.objectives import (
-    binary_cross_entropy,
-    mean_squared_error,
-    set_shares,
-    softmax_cross_entropy,
-)
+from workers.engine.kernels.compiled.addresses import Address
+from workers.engine.kernels.native.library import kernel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from workers.engine.kernels.contract import LossFactory
     from workers.engine.spec import BinaryCrossEntropySpec, MseSpec, SoftmaxCrossEntropySpec
     from workers.engine.tensors import Array, Memory, Shape
 
-    Mean = Callable[[Array, Any, Array, Array], float]
-    """From scores, targets and shares of one batch, and where its gradient goes, to the loss."""
 
+class MeanOverBatch:
+    """One loss on batches (..., B, K): of each member of a stack as of that batch alone.
 
-class MeanOverBatches:
-    """One loss on batches (..., B, K): for each member of a stack as for that batch alone."""
+    With a smoothing, the kernel takes it, and scratch.
+    """
 
-    def __init__(self, memory: Memory, shape: Shape, mean: Mean) -> None:
-        self._mean = mean
+    def __init__(
+        self, name: str, memory: Memory, shape: Shape, smoothing: float | None = None
+    ) -> None:
+        self._kernel = kernel(name, memory.dtype)
+        self._set_shares = kernel("set_shares", memory.dtype)
+        self._shape = shape[-2:]
         self._members = tuple(np.ndindex(shape[:-2]))
         self._share = memory.empty(shape[-2:-1])
-        self._no_weights = memory.empty((0,))
+        self._share_at = self._share.ctypes.data
+        self._scratch = memory.empty((shape[-2], max(shape[-1], 2)))
+        self._before = () if smoothing is None else (smoothing,)
+        self._after = () if smoothing is None else (self._scratch.ctypes.data,)
+        self._addresses = [Address() for _ in range(4)]
 
     def __call__(
         self, scores: Array, targets: Any, weights: Array | None, gradient: Array, value: Array
     ) -> None:
-        """As the contract says; scores and gradient are contiguous."""
-        for member in self._members:
-            row_weights = self._no_weights if weights is None else weights[member]
-            set_shares(row_weights, self._share)
-            value[member] = self._mean(
-                scores[member], targets[member], self._share, gradient[member]
+        """As the contract says; every array is contiguous."""
+        rows, _ = self._shape
+        for index, member in enumerate(self._members):
+            arrays = (scores, targets, gradient, scores if weights is None else weights)
+            z, t, g, w = (
+                address(array) + index * _bytes_of_member(array, len(self._members))
+                for address, array in zip(self._addresses, arrays, strict=True)
+            )
+            self._set_shares(rows, 0 if weights is None else w, self._share_at)
+            value[member] = self._kernel(
+                *self._shape, z, t, *self._before, self._share_at, g, *self._after
             )
 
 
-def _mean_squared_error(_spec: MseSpec, memory: Memory, shape: Shape) -> MeanOverBatches:
-    return MeanOverBatches(memory, shape, mean_squared_error)
+def _bytes_of_member(array: Any, members: int) -> int:
+    return int(array.nbytes) // members
+
+
+def _mean_squared_error(_spec: MseSpec, memory: Memory, shape: Shape) -> MeanOverBatch:
+    return MeanOverBatch("mean_squared_error", memory, shape)
 
 
 def _binary_cross_entropy(
     spec: BinaryCrossEntropySpec, memory: Memory, shape: Shape
-) -> MeanOverBatches:
-    scratch = memory.empty(shape[-2:])
-
-    def mean(scores: Array, targets: Array, share: Array, gradient: Array) -> float:
-        smoothing = spec.label_smoothing
-        found: float = binary_cross_entropy(scores, targets, smoothing, share, gradient, scratch)
-        return found
-
-    return MeanOverBatches(memory, shape, mean)
+) -> MeanOverBatch:
+    return MeanOverBatch("binary_cross_entropy", memory, shape, spec.label_smoothing)
 
 
 def _softmax_cross_entropy(
     spec: SoftmaxCrossEntropySpec, memory: Memory, shape: Shape
-) -> MeanOverBatches:
-    scratch = memory.empty((2, shape[-2]))
-
-    def mean(scores: Array, labels: Any, share: Array, gradient: Array) -> float:
-        smoothing = spec.label_smoothing
-        found: float = softmax_cross_entropy(scores, labels, smoothing, share, gradient, scratch)
-        return found
-
-    return MeanOverBatches(memory, shape, mean)
+) -> MeanOverBatch:
+    return MeanOverBatch("softmax_cross_entropy", memory, shape, spec.label_smoothing)
 
 
 LOSSES: dict[str, LossFactory] = {

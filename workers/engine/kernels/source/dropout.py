@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from workers.engine.kernels.compiled.jit import inlined, matrix, vector
-from workers.engine.kernels.compiled.masks import fill_mask
 from workers.engine.kernels.program import DROPOUT, DROPPED, MASK
+from workers.engine.kernels.source.jit import inlined, matrix, vector
+from workers.engine.kernels.source.masks import fill_mask
 
 
 @inlined

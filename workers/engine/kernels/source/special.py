@@ -13,7 +13,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from workers.engine.kernels.compiled.jit import (
+from workers.engine.kernels.source.jit import (
     constant,
     exponent_of,
     inlined,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from workers.engine.kernels.compiled.jit import cast, compiled
+from workers.engine.kernels.source.jit import cast, inlined
 
 
-@compiled
+@inlined
 def decay(w: Any, keep: Any) -> None:
     """W *= keep."""
     keep = cast(keep, w[0])
@@ -16,7 +16,7 @@ def decay(w: Any, keep: Any) -> None:
         w[i] *= keep
 
 
-@compiled
+@inlined
 def descend(w: Any, g: Any, rate: Any) -> None:
     """W -= rate g."""
     rate = cast(rate, w[0])
@@ -24,7 +24,7 @@ def descend(w: Any, g: Any, rate: Any) -> None:
         w[i] -= rate * g[i]
 
 
-@compiled
+@inlined
 def descend_with_momentum(w: Any, g: Any, b: Any, rate: Any, mu: Any, nesterov: Any) -> None:
     """B = mu b + g, then w -= rate b; with Nesterov's look-ahead w -= rate (g + mu b)."""
     rate, mu = cast(rate, w[0]), cast(mu, w[0])
@@ -38,7 +38,7 @@ def descend_with_momentum(w: Any, g: Any, b: Any, rate: Any, mu: Any, nesterov: 
             w[i] -= rate * b[i]
 
 
-@compiled
+@inlined
 def adam(  # noqa: PLR0913 - four vectors, four numbers
     w: Any, g: Any, m: Any, v: Any, betas: Any, rate: Any, epsilon: Any
 ) -> None:

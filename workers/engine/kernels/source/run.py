@@ -5,15 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from workers.engine.kernels.chunk.passes import backward, forward
-from workers.engine.kernels.compiled.descent import adam, decay, descend, descend_with_momentum
-from workers.engine.kernels.compiled.jit import cast, compiled, constant, inlined, matrix, vector
-from workers.engine.kernels.compiled.objectives import (
-    binary_cross_entropy,
-    mean_squared_error,
-    set_shares,
-    softmax_cross_entropy,
-)
 from workers.engine.kernels.program import (
     ADAM,
     BINARY_CROSS_ENTROPY,
@@ -29,6 +20,15 @@ from workers.engine.kernels.program import (
     SGD,
     WEIGHT,
 )
+from workers.engine.kernels.source.descent import adam, decay, descend, descend_with_momentum
+from workers.engine.kernels.source.jit import cast, constant, inlined, matrix, vector
+from workers.engine.kernels.source.objectives import (
+    binary_cross_entropy,
+    mean_squared_error,
+    set_shares,
+    softmax_cross_entropy,
+)
+from workers.engine.kernels.source.passes import backward, forward
 
 _zero = constant(0.0)
 _one = constant(1.0)
@@ -36,14 +36,16 @@ _one = constant(1.0)
 _NORM_MARGIN = 1e-6
 
 
-@compiled
+@inlined
 def run_steps(program: Any, rows: Any, members: Any, scratch: Any, place: Any) -> None:
-    """Do `members.counts` steps from `place`: the batch of the epoch, and the steps done before.
+    """Do `members.counts` steps from `place`.
+
+    That is the batch of the epoch, the steps done before, and the row of the first's coefficients.
 
     A member ends before its count at the first loss that is not finite: that step moves nothing.
     What it holds outside its arguments is nothing, so that a chunk may be cut anywhere.
     """
-    first_batch, steps_before = place
+    first_batch, steps_before, first_row = place
     memory, gradient = scratch.memory, scratch.gradient
     for k in range(members.parameters.shape[0]):
         parameters = members.parameters[k]
@@ -57,7 +59,7 @@ def run_steps(program: Any, rows: Any, members: Any, scratch: Any, place: Any) -
             if not math.isfinite(loss):
                 break
             backward(program, x, parameters, memory, gradient)
-            _update(program, parameters, gradient, slots, members.coefficients[k, done])
+            _update(program, parameters, gradient, slots, members.coefficients[k, first_row + done])
             members.loss_sums[k] += loss * total
             done += 1
         members.counts[k] = done

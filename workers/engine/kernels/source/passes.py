@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from workers.engine.kernels.chunk.dropout import drop
-from workers.engine.kernels.chunk.products import multiply
-from workers.engine.kernels.compiled.jit import constant, inlined, matrix, vector
-from workers.engine.kernels.compiled.pointwise import activate, deactivate
 from workers.engine.kernels.program import (
     ACTIVATION,
     BIAS,
@@ -21,6 +17,10 @@ from workers.engine.kernels.program import (
     SLOPE,
     WEIGHT,
 )
+from workers.engine.kernels.source.dropout import drop
+from workers.engine.kernels.source.jit import constant, inlined, matrix, vector
+from workers.engine.kernels.source.pointwise import activate, deactivate
+from workers.engine.kernels.source.products import multiply
 
 _zero = constant(0.0)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from workers.engine.kernels.compiled.jit import compiled, constant, inlined
-from workers.engine.kernels.compiled.special import exp, expm1, logistic, normal_cdf, softplus, tanh
 from workers.engine.kernels.program import (
     GELU,
     IDENTITY,
@@ -18,6 +16,8 @@ from workers.engine.kernels.program import (
     SOFTPLUS,
     TANH,
 )
+from workers.engine.kernels.source.jit import constant, inlined
+from workers.engine.kernels.source.special import exp, expm1, logistic, normal_cdf, softplus, tanh
 from workers.engine.spec import ELU_ALPHA, LEAKY_SLOPE, SELU_ALPHA, SELU_SCALE
 
 _zero = constant(0.0)
@@ -31,7 +31,7 @@ _selu_alpha = constant(SELU_SCALE * SELU_ALPHA)
 _density_at_0 = constant(1.0 / math.sqrt(2.0 * math.pi))
 
 
-@compiled
+@inlined
 def activate(code: Any, z: Any, slope: Any) -> None:
     """Replace z (N,) by f(z), and leave f'(z) in `slope` (N,) for the functions that keep it."""
     if code < RELU:
@@ -49,7 +49,7 @@ def activate(code: Any, z: Any, slope: Any) -> None:
         _activate_smooth(code, z, slope)
 
 
-@compiled
+@inlined
 def deactivate(code: Any, a: Any, slope: Any, da: Any) -> None:
     """Replace da = dL/da (N,) by dL/dz = da f'(z), from what `activate` left in a and slope."""
     if code == IDENTITY:

@@ -11,16 +11,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from workers.engine.kernels import cache
-from workers.engine.kernels.processor import this_target
-
 F = TypeVar("F", bound=Callable[..., Any])
 
-if numba.config.CPU_NAME is None:
-    numba.config.CPU_NAME, numba.config.CPU_FEATURES = this_target()
-numba.config.CACHE_LOCATOR_CLASSES = cache.LOCATOR
-
-_FLAGS: dict[str, Any] = {
+FLAGS: dict[str, Any] = {
     # A division by 0 gives an infinity or a NaN, as in NumPy.
     "error_model": "numpy",
     # Fused multiply-adds, and no care for the sign of a zero. Not the rest of "fast" mathematics:
@@ -31,13 +24,7 @@ _FLAGS: dict[str, Any] = {
 
 def inlined(function: F) -> F:
     """A function that others are made of; LLVM puts it into them."""
-    made: F = numba.njit(**_FLAGS)(function)
-    return made
-
-
-def compiled(function: F) -> F:
-    """A function that Python calls: kept where there is a place, and holding no lock as it runs."""
-    made: F = numba.njit(cache=cache.folder() is not None, nogil=True, **_FLAGS)(function)
+    made: F = numba.njit(**FLAGS)(function)
     return made
 
 
@@ -121,45 +108,72 @@ def exponent_of(_context: Any, x: Any) -> Any:
 
 
 @intrinsic
-def vector(_context: Any, memory: Any, start: Any, size: Any) -> Any:
+def memory_at(_context: Any, address: Any, number: Any) -> Any:
+    """Memory of numbers like this one, as a flat array of no length: `vector` says how long."""
+    kind = types.Array(number, 1, "C")
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        data = builder.inttoptr(arguments[0], context.get_value_type(number).as_pointer())
+        return _array(context, builder, kind, data, [ir.Constant(arguments[0].type, 0)])
+
+    return kind(address, number), generate
+
+
+@intrinsic
+def vector(_context: Any, memory: Any, _start: Any, _size: Any) -> Any:
     """A view of `size` elements of a flat array; nothing is checked, and no reference is kept."""
     kind = types.Array(memory.dtype, 1, "C")
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return _view(context, builder, signature, arguments)
 
-    return kind(memory, start, size), generate
+    return kind(memory, types.intp, types.intp), generate
 
 
 @intrinsic
-def matrix(_context: Any, memory: Any, start: Any, rows: Any, columns: Any) -> Any:
+def matrix(_context: Any, memory: Any, _start: Any, _rows: Any, _columns: Any) -> Any:
     """A view of rows x columns elements of a flat array, row after row, as `vector`."""
     kind = types.Array(memory.dtype, 2, "C")
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return _view(context, builder, signature, arguments)
 
-    return kind(memory, start, rows, columns), generate
+    return kind(memory, types.intp, types.intp, types.intp), generate
+
+
+@intrinsic
+def cube(_context: Any, memory: Any, _length: Any, _rows: Any, _columns: Any) -> Any:
+    """A view of length x rows x columns elements of a flat array, from its beginning."""
+    kind = types.Array(memory.dtype, 3, "C")
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        source = context.make_array(signature.args[0])(context, builder, arguments[0])
+        return _array(context, builder, kind, source.data, arguments[1:])
+
+    return kind(memory, types.intp, types.intp, types.intp), generate
 
 
 def _view(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     memory, start, *shape = arguments
     source = context.make_array(signature.args[0])(context, builder, memory)
-    view = context.make_array(signature.return_type)(context, builder)
+    data = builder.gep(source.data, [start])
+    return _array(context, builder, signature.return_type, data, shape)
+
+
+def _array(context: Any, builder: Any, kind: Any, data: Any, shape: list[Any]) -> Any:
+    array = context.make_array(kind)(context, builder)
     word = context.get_value_type(types.intp)
-    itemsize = ir.Constant(word, context.get_abi_sizeof(source.data.type.pointee))
-    shape = [builder.sext(n, word) if n.type != word else n for n in shape]
+    itemsize = ir.Constant(word, context.get_abi_sizeof(data.type.pointee))
     strides = [itemsize]
-    for extent in reversed(shape[1:]):
-        strides.insert(0, builder.mul(strides[0], extent))
-    view.data = builder.gep(source.data, [start])
-    view.shape = cgutils.pack_array(builder, shape, ty=word)
-    view.strides = cgutils.pack_array(builder, strides, ty=word)
-    view.itemsize = itemsize
     count = shape[0]
     for extent in shape[1:]:
+        strides.insert(0, builder.mul(strides[0], extent))
         count = builder.mul(count, extent)
-    view.nitems = count
-    view.meminfo = context.get_constant_null(types.MemInfoPointer(types.voidptr))
-    view.parent = context.get_constant_null(types.pyobject)
-    return view._getvalue()
+    array.data = data
+    array.shape = cgutils.pack_array(builder, shape, ty=word)
+    array.strides = cgutils.pack_array(builder, strides, ty=word)
+    array.itemsize = itemsize
+    array.nitems = count
+    array.meminfo = context.get_constant_null(types.MemInfoPointer(types.voidptr))
+    array.parent = context.get_constant_null(types.pyobject)
+    return array._getvalue()

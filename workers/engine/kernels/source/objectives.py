@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from workers.engine.kernels.compiled.jit import cast, compiled, constant, inlined
-from workers.engine.kernels.compiled.special import exp, log, logistic, softplus
+from workers.engine.kernels.source.jit import cast, constant, inlined, vector
+from workers.engine.kernels.source.special import exp, log, logistic, softplus
 
 _zero = constant(0.0)
 _half = constant(0.5)
@@ -17,7 +17,7 @@ _one = constant(1.0)
 _two = constant(2.0)
 
 
-@compiled
+@inlined
 def set_shares(weights: Any, share: Any) -> Any:
     """Fill share (B,) from weights (B,), or evenly where there are none (0,); return their sum."""
     rows = share.size
@@ -36,7 +36,7 @@ def set_shares(weights: Any, share: Any) -> Any:
     return total
 
 
-@compiled
+@inlined
 def mean_squared_error(scores: Any, targets: Any, share: Any, gradient: Any) -> Any:
     """Return the mean of (y - t)^2; leave its gradient."""
     rows, columns = scores.shape
@@ -51,7 +51,7 @@ def mean_squared_error(scores: Any, targets: Any, share: Any, gradient: Any) -> 
     return total
 
 
-@compiled
+@inlined
 def binary_cross_entropy(
     scores: Any, targets: Any, smoothing: Any, share: Any, gradient: Any, scratch: Any
 ) -> Any:
@@ -75,7 +75,7 @@ def binary_cross_entropy(
     return total
 
 
-@compiled
+@inlined
 def softmax_cross_entropy(
     scores: Any, labels: Any, smoothing: Any, share: Any, gradient: Any, scratch: Any
 ) -> Any:
@@ -88,7 +88,7 @@ def softmax_cross_entropy(
     even = cast(smoothing / columns, share[0])
     sums, along = scratch[0], scratch[1]
     _shift_rows(scores, labels, (kept, even), gradient, along)
-    _exponentiate(gradient.reshape(rows * columns))
+    _exponentiate(vector(gradient, 0, rows * columns))
     _sum_rows(gradient, sums)
     for r in range(rows):
         scale = share[r] / sums[r]

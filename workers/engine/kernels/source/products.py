@@ -1,33 +1,17 @@
-"""The matrix products of a step, by the BLAS that SciPy brings, without a detour through Python."""
+"""The matrix products of a step, by a BLAS, without a detour through Python."""
 
 from __future__ import annotations
 
-import ctypes
 from typing import Any
 
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
-from scipy.linalg import cython_blas
 
-_SYMBOLS = {types.float32: "slope_sgemm", types.float64: "slope_dgemm"}
+from workers.engine.kernels.native.interface import DGEMM, SGEMM
 
-
-def _address(name: str) -> int:
-    """Where a function of `scipy.linalg.cython_blas` lies: exported so that others can call it."""
-    api = ctypes.pythonapi
-    api.PyCapsule_GetName.restype = ctypes.c_char_p
-    api.PyCapsule_GetName.argtypes = [ctypes.py_object]
-    api.PyCapsule_GetPointer.restype = ctypes.c_void_p
-    api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
-    capsule = cython_blas.__pyx_capi__[name]
-    return int(api.PyCapsule_GetPointer(capsule, api.PyCapsule_GetName(capsule)))
-
-
-# By name, so that compiled code can be kept: the address is another one in every process.
-binding.add_symbol(_SYMBOLS[types.float32], _address("sgemm"))
-binding.add_symbol(_SYMBOLS[types.float64], _address("dgemm"))
+_SYMBOLS = {types.float32: SGEMM, types.float64: DGEMM}
 
 
 @intrinsic

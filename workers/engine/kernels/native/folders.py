@@ -1,0 +1,57 @@
+"""Where compiled kernels lie: in the environment that they were compiled in.
+
+Set-up and the image's build fill that folder, and a process need not be able to write there. One
+that finds it without its own kernels keeps them in the state folder instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+INDEX = "index.json"
+"""Written last: where it is, everything is."""
+
+_FOLDER = "slope-kernels"
+_KERNELS = Path(__file__).parent.parent
+_SOURCES = (*_KERNELS.glob("source/*.py"), _KERNELS / "program.py", *_KERNELS.glob("native/*.py"))
+
+
+@cache
+def key() -> str:
+    """What kernels depend on besides the processor: their source and their compiler."""
+    digest = hashlib.sha256()
+    for path in sorted(_SOURCES):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return f"numba{version('numba')}-llvmlite{version('llvmlite')}-{digest.hexdigest()[:16]}"
+
+
+def candidates(environ: Mapping[str, str], cpu: str) -> tuple[Path, ...]:
+    """Where kernels for a processor may lie, the preferred place first."""
+    state = Path(environ.get("SLOPE_STATE_DIR") or "var").resolve()
+    return (Path(sys.prefix) / _FOLDER / key() / cpu, state / "kernels" / key() / cpu)
+
+
+def find(folders: tuple[Path, ...]) -> Path | None:
+    """The first that has all kernels, or None."""
+    return next((folder for folder in folders if (folder / INDEX).is_file()), None)
+
+
+def first_writable(folders: tuple[Path, ...]) -> Path | None:
+    """The first that can be made, with the folder above it there; None where none can."""
+    for folder in folders:
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder.parent, os.W_OK | os.X_OK):
+            return folder
+    return None

@@ -1,0 +1,35 @@
+"""`python -m workers.engine.kernels.native.warm`: compile ahead, at set-up and for an image.
+
+For this machine's processor, or with --all for every level that an image may meet.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import sys
+
+from workers.engine.kernels.native.compiling import ensure
+from workers.engine.kernels.native.folders import candidates, key
+from workers.engine.kernels.native.processor import targets, this_target
+
+
+def main() -> None:
+    """Fill this environment's folder, and drop what other versions left there."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--all", action="store_true", help="for every level of processors")
+    wanted = targets(platform.machine()) if parser.parse_args().all else (this_target(),)
+    for target in wanted:
+        folder = candidates(os.environ, target.cpu)[0]
+        if not folder.exists():
+            sys.stderr.write(f"Compiling the kernels for {target.cpu} (once; half a minute) ...\n")
+        ensure(target, (folder,))
+        for other in folder.parent.parent.iterdir():
+            if other.name != key():
+                shutil.rmtree(other)
+
+
+if __name__ == "__main__":
+    main()

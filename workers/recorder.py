@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from service.usecases.claims import BestEpoch, EpochMetrics, NewCheckpoint, ProgressPart
+from workers.engine import judging
 from workers.modelling.codec import state_to_bytes
 
 if TYPE_CHECKING:
@@ -67,9 +68,8 @@ class Recorder:
     def note(self, epoch: int, values: Mapping[str, float]) -> None:
         """Take a finished epoch's metrics; they are written with the next write."""
         self._epochs.append(EpochMetrics(epoch, values))
-        stopping = self._claim.spec.training.early_stopping
-        by_default = "val_loss" if "val_loss" in values else "train_loss"
-        self._monitor = stopping.monitor if stopping is not None else by_default
+        training = self._claim.spec.training
+        self._monitor, _ = judging.monitor(training, validates="val_loss" in values)
 
     def keep_up(self, state: TrainingState) -> None:
         """Write what is due."""

@@ -72,7 +72,7 @@ def residual_quantiles(truth: Numbers, values: Numbers) -> dict[str, float]:
 
 def accuracy(truth: Classes, predicted: Classes) -> float:
     """The share of rows whose class was predicted."""
-    return np.count_nonzero(truth == predicted) / len(truth)
+    return float(np.count_nonzero(truth == predicted) / len(truth))
 
 
 def confusion_matrix(truth: Classes, predicted: Classes, n_classes: int) -> NDArray[np.intp]:

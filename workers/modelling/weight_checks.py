@@ -58,10 +58,9 @@ def _check_labels(weights: Mapping[str, float], column: ColumnProfile, findings:
 
 def _known_labels(column: ColumnProfile) -> tuple[str, ...] | None:
     """Every label of the target as the model will name them, where the profile tells them all."""
-    if column.type != "numeric":
-        labels = tuple(sorted(value.value for value in column.top))
-        return labels if len(labels) == column.distinct else None
-    if column.min is None or column.max is None:
+    if column.top and len(column.top) == column.distinct:
+        return tuple(value.value for value in column.top)
+    if column.type != "numeric" or column.min is None or column.max is None:
         return None
     if column.distinct == 2:
         return spelled(column.min), spelled(column.max)

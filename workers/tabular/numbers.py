@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _N_TOP = 10
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LEAST_COUNTED_ROWS = 20
+_LARGEST_EXACT_INTEGER = 2**53
 
 
 def numeric_profile(
@@ -29,17 +30,18 @@ def numeric_profile(
     ordered = np.sort(values)
     mean, std = _moments(values)
     integer = len(values) > 0 and _are_whole(values)
+    distinct = count_distinct(ordered)
     what = "a whole number" if integer else "a number"
     profile = ColumnProfile(
         name=name,
         type="numeric",
         missing=column.null_count,
-        distinct=count_distinct(ordered),
+        distinct=distinct,
         min=float(ordered[0]) if len(ordered) else None,
         max=float(ordered[-1]) if len(ordered) else None,
         mean=mean,
         std=std,
-        top=(),
+        top=_codes(ordered) if integer and distinct <= _N_TOP else (),
         integer=integer,
         reason="the schema says so" if wished else f"every cell is {what} or missing",
     )
@@ -64,6 +66,15 @@ def time_profile(name: str, column: Chunks, wished: ColumnType | None) -> Column
         integer=False,
         reason="the schema says so" if wished else "every cell is an ISO 8601 date or missing",
     )
+
+
+def _codes(ordered: NDArray[np.generic]) -> tuple[TopValue, ...]:
+    """The few whole numbers of a column as the labels that they may be, most frequent first."""
+    values, counts = np.unique(ordered, return_counts=True)
+    if max(-float(values[0]), float(values[-1])) > _LARGEST_EXACT_INTEGER:
+        return ()
+    most = np.argsort(-counts, kind="stable")
+    return tuple(TopValue(str(int(values[i])), int(counts[i])) for i in most)
 
 
 def count_distinct(ordered: NDArray[np.generic]) -> int:

@@ -10,7 +10,10 @@ from workers.tabular.types import ColumnType
 
 @dataclass(frozen=True)
 class TopValue:
-    """One of the ten most frequent values of a column that is not numeric."""
+    """One of the ten most frequent values of a column.
+
+    A numeric column has them where it holds no more than ten different numbers, all whole.
+    """
 
     value: str
     count: int

@@ -138,6 +138,7 @@ def test_a_weight_of_two_is_a_row_twice() -> None:
         ("flag", {"yes": 2.0, "no": 1.0}, {f"{CLASSES} class_weight_labels"}),
         ("code", {"2": 1.0, "3": 1.0, "7": 2.0}, set()),
         ("code", {"2": 1.0, "3": 1.0}, {f"{CLASSES} class_weight_labels"}),
+        ("code", {"2": 1.0, "3": 1.0, "6": 2.0}, {f"{CLASSES} class_weight_labels"}),
     ],
 )
 def test_every_label_needs_a_weight_and_no_other(
@@ -154,13 +155,17 @@ def test_the_labels_that_are_wrong_are_named() -> None:
 
 
 def test_labels_that_the_profile_cannot_tell_are_named_by_the_run() -> None:
-    wrong = wish("code", class_weight={"2": 1.0, "3": 1.0, "6": 2.0})
-    assert codes_of(DATA, wrong) == set()
+    labels = [f"class {k:02}" for k in range(12)]
+    data = ingested(csv_of("x,y", ((i * 0.3, labels[i % 12]) for i in range(240))))
+    weights = dict.fromkeys([*labels[:-1], "class 99"], 1.0)
+    wrong = ModelWish(target="y", training={"class_weight": weights})
+    assert codes_of(data, wrong) == set()
     with pytest.raises(TableError) as caught:
-        prepare(DATA.table, resolve(wrong, DATA.profile))
+        prepare(data.table, resolve(wrong, data.profile))
     assert caught.value.code == "class_weight_labels"
-    assert '"7"' in caught.value.detail
-    assert '"6"' in caught.value.detail
+    assert caught.value.detail.count('"class') == 2
+    assert '"class 11"' in caught.value.detail
+    assert '"class 99"' in caught.value.detail
 
 
 @pytest.mark.parametrize(

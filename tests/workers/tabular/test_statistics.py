@@ -120,6 +120,16 @@ def test_top_values_are_ten_at_most_and_the_most_frequent_first(tmp_path: Path) 
     ]
 
 
+def test_a_few_whole_numbers_have_top_values_as_classes_would(tmp_path: Path) -> None:
+    text = "\n".join(
+        ["code,many,part", *(f"{(7, 2, 7)[i % 3]}.0,{i},{i % 3 / 2}" for i in range(30))]
+    )
+    code, many, part = _profile(tmp_path, text).columns
+    assert code.top == (TopValue("7", 20), TopValue("2", 10))
+    assert (many.top, part.top) == ((), ())
+    assert _numeric([1e20, 2e20]).top == ()
+
+
 def test_distinct_values_are_exact_where_they_are_too_many_to_keep(tmp_path: Path) -> None:
     cells = [f"u{i % 120_000}" for i in range(150_000)]
     column = _profile(tmp_path, "\n".join(["x", *cells])).columns[0]

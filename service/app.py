@@ -37,6 +37,7 @@ from service.usecases.predictions import Predictions
 from service.usecases.projects import SCOPES, Principal, Projects
 from service.usecases.reports import Reports
 from service.usecases.runs import Runs
+from service.usecases.traces import Traces
 from service.usecases.workers import Workers
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def compose(settings: Settings, limits: Limits) -> Parts:
         uploads_dir=clean_uploads(settings.state_dir.resolve() / "uploads", limits),
         datasets=Datasets(sessions, blobs, limits),
         networks=Networks(sessions, limits),
+        traces=Traces(sessions, blobs, limits),
         runs=Runs(sessions, blobs, broker, limits),
         events=Events(sessions),
         reports=Reports(sessions),

@@ -55,6 +55,8 @@ class Limits(BaseModel):
     runs_queued: int = Field(200, description="Runs of a project that wait.")
     predict_rows: int = Field(10_000, description="Rows of one prediction request.")
     predict_cells: int = Field(2_000_000, description="Cells of one prediction request.")
+    trace_parameters: int = Field(1_000_000, description="Parameters of a network that is traced.")
+    trace_cells: int = Field(5_000_000, description="Cells of a table that a trace reads.")
     requests_per_second: int = Field(50, description="Requests of one key, on average.")
     request_burst: int = Field(100, description="Requests of one key at once.")
     failed_auth_per_minute: int = Field(20, description="Refused keys from one address.")
@@ -94,6 +96,9 @@ class Settings(BaseModel):
     )
     worker_processes: Annotated[int, Field(ge=1, le=1024)] | None = Field(
         None, description="Trainings at once on this machine; the number of cores when unset."
+    )
+    device: Literal["cpu", "cuda"] = Field(
+        "cpu", description="What a worker computes on; `cuda` needs requirements-gpu.txt."
     )
     api_processes: Annotated[int, Field(ge=1, le=64)] = Field(
         1, description="Processes that serve the API on one port."

@@ -11,7 +11,6 @@ ANY = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 NOT_BUILT: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("/v1/datasets/{dataset_id}/derive", ("POST",)),
-    ("/v1/networks/trace", ("POST",)),
     ("/v1/runs/{run_id}/pause", ("POST",)),
     ("/v1/runs/{run_id}/resume", ("POST",)),
     ("/v1/runs/{run_id}/stop", ("POST",)),

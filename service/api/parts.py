@@ -19,6 +19,7 @@ from service.usecases.networks import Networks
 from service.usecases.predictions import Predictions
 from service.usecases.reports import Reports
 from service.usecases.runs import Runs
+from service.usecases.traces import Traces
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,7 @@ class Parts:
     uploads_dir: Path
     datasets: Datasets
     networks: Networks
+    traces: Traces
     runs: Runs
     events: Events
     reports: Reports

@@ -24,6 +24,7 @@ from service.api import (
     networks,
     not_built,
     runs,
+    traces,
 )
 from service.api.docs import add_docs
 from service.api.errors import (
@@ -49,6 +50,7 @@ _CODES = {404: "not_found", 405: "method_not_allowed"}
 _ROUTERS = (
     datasets.router,
     networks.router,
+    traces.router,
     runs.router,
     events.streams,
     events.lists,

@@ -36,6 +36,7 @@ _CODES = {
     "dict_type": ("object_expected", "Send an object."),
     "model_type": ("object_expected", "Send an object."),
     "dataclass_type": ("object_expected", "Send an object."),
+    "cell_type": ("cell_expected", "Send a number, a text, true, false or null."),
     "none_required": ("null_expected", "Send null."),
     "string_pattern_mismatch": ("bad_format", "The string does not have the required form."),
 }

@@ -1,4 +1,4 @@
-"""The cases of transport.yaml, specs.yaml and predictions.yaml, with their bodies written out."""
+"""The cases of transport, specs, predictions and traces, with their bodies written out."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class RequestCase:
 
 
 def request_cases(name: str) -> list[RequestCase]:
-    """Return all cases of a file; those of specs.yaml and predictions.yaml share a beginning."""
+    """Return all cases of a file; those of all but transport.yaml share a beginning."""
     file = yaml.safe_load((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
     base = file.get("base", {})
     return [RequestCase(**_complete(base, case)) for case in file["cases"]]

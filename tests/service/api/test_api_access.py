@@ -115,7 +115,7 @@ def test_every_route_asks_for_a_key(api: Api) -> None:
 
 
 def test_a_key_that_only_reads_changes_nothing(api: Api) -> None:
-    reading = {"/v1/networks/validate", "/v1/models/{ref}/predict"}
+    reading = {"/v1/networks/validate", "/v1/networks/trace", "/v1/models/{ref}/predict"}
     with api.client(api.reading_key) as client:
         for method, path in _operations(api):
             if (path, (method,)) in NOT_BUILT or path.startswith("/v2") or "aliases" in path:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.service.api.conftest import Api
 
 TRANSPORT = request_cases("transport")
-OTHERS = [*request_cases("specs"), *request_cases("predictions")]
+OTHERS = [case for name in ("specs", "predictions", "traces") for case in request_cases(name)]
 # Limits that are lower than usual in a case are the table library's to check.
 FILES = [case for case in dataset_cases() if not case.limits]
 
@@ -37,7 +37,9 @@ def names(
     lines = "".join(f"{n % 7},{n * 0.25},1,\n" for n in range(2000))
     table = ("x,y,constant,missing\n" + lines).encode()
     long = client.post("/v1/datasets", files={"file": ("long.csv", table)}).json()
+    checkpoints = client.get(f"/v1/runs/{finished_run['id']}/checkpoints").json()["data"]
     return {
+        "CHECKPOINT": checkpoints[0]["id"],
         "DATASET": dataset["id"],
         "LONG": long["id"],
         "RUN": finished_run["id"],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import TypeAdapter
 
-from service.api import catalog_examples, examples
+from service.api import catalog_examples, examples, trace_examples
 from service.schemas.catalog import CatalogEntry
 from service.schemas.datasets import Dataset, DatasetOptions, DatasetRows
 from service.schemas.events import Event
@@ -16,6 +16,7 @@ from service.schemas.models import Model, PredictRequest, PredictResponse
 from service.schemas.networks import Network, NetworkCreate, NetworkValidate, NetworkValidation
 from service.schemas.runs import Checkpoint, MetricSeries, Run, RunCreate
 from service.schemas.service import LimitInfo, Ready
+from service.schemas.trace import Trace, TraceRequest
 from service.schemas.wire import Page
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ EXAMPLES = [
     (PredictRequest, examples.PREDICT),
     (PredictResponse, examples.PREDICTIONS),
     (Page[CatalogEntry], catalog_examples.LOSSES),
+    (TraceRequest, trace_examples.REQUEST),
+    (Trace, trace_examples.TRACE),
 ]
 
 

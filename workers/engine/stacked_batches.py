@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from workers.engine.tensors import Memory
+    from workers.engine.tensors import Memory, Shape
 
 
 class StackedBatches:
     """Batches X (K, B, I), y and weights alike, gathered a stretch at a time as in `batches`.
 
-    A batch is valid until another stretch is entered.
+    A batch is contiguous, as compiled kernels need it, and valid until another stretch is entered.
     """
 
     def __init__(self, rows: Batch, batch_size: int, memory: Memory, members: int) -> None:
@@ -30,20 +30,12 @@ class StackedBatches:
         row_bytes: int = max(1, sum(array.nbytes for array in self._sources) // self.n_rows)
         fitting = max(1, STRETCH_BYTES // (row_bytes * self.batch_size * members))
         self._per_stretch = min(fitting, self.count)
-        self._length = min(self._per_stretch * self.batch_size, self.n_rows)
-        self._stretch = Batch(
-            *(
-                None
-                if array is None
-                else memory.xp.empty((members, self._length, *array.shape[1:]), array.dtype)
-                for array in rows
-            )
-        )
-        self._targets = [array for array in self._stretch if array is not None]
-        starts = range(0, self._length, self.batch_size)
-        self._views = [self._view(start, start + self.batch_size) for start in starts]
-        start = (self.count - 1) % self._per_stretch * self.batch_size
-        self._tail_view = self._view(start, start + self.tail)
+        size, length = self.batch_size, min(self._per_stretch * self.batch_size, self.n_rows)
+        self._length = length
+        self._gathered = _like(rows, (members, length), memory)
+        self._batches = _like(rows, (length // size, members, size), memory)
+        self._tail_batch = _like(rows, (members, self.tail), memory)
+        self._views = [_part(self._batches, index) for index in range(length // size)]
         self._loaded = -1
         self._orders: list[Any] = [None] * members
 
@@ -59,20 +51,44 @@ class StackedBatches:
         if stretch != self._loaded:
             self._load(stretch)
         if self.tail and index == self.count - 1:
-            return self._tail_view
+            return self._tail_batch
         return self._views[place]
 
     def _load(self, stretch: int) -> None:
         start = stretch * self._length
         end = min(start + self._length, self.n_rows)
-        for source, targets in zip(self._sources, self._targets, strict=True):
+        gathered = [array for array in self._gathered if array is not None]
+        for source, targets in zip(self._sources, gathered, strict=True):
             for member, order in enumerate(self._orders):
                 target = targets[member, : end - start]
                 if order is None:
                     self._memory.xp.copyto(target, source[start:end])
                 else:
                     self._memory.take_rows(source, order[start:end], target)
+        self._cut(end - start)
         self._loaded = stretch
 
-    def _view(self, start: int, end: int) -> Batch:
-        return Batch(*(None if a is None else a[:, start:end] for a in self._stretch))
+    def _cut(self, n_rows: int) -> None:
+        """Lay the rows gathered for each member batch by batch."""
+        copyto = self._memory.xp.copyto
+        full = n_rows // self.batch_size
+        rest = n_rows - full * self.batch_size
+        parts = zip(self._gathered, self._batches, self._tail_batch, strict=True)
+        for gathered, batches, tail in parts:
+            if gathered is None:
+                continue
+            for index in range(full):
+                start = index * self.batch_size
+                copyto(batches[index], gathered[:, start : start + self.batch_size])
+            if rest:
+                copyto(tail, gathered[:, n_rows - rest : n_rows])
+
+
+def _like(rows: Batch, lead: Shape, memory: Memory) -> Batch:
+    """Memory for such rows under other axes."""
+    empty = memory.xp.empty
+    return Batch(*(None if a is None else empty((*lead, *a.shape[1:]), a.dtype) for a in rows))
+
+
+def _part(batches: Batch, index: int) -> Batch:
+    return Batch(*(None if a is None else a[index] for a in batches))

@@ -101,7 +101,9 @@ class EpochEnd:
         network = self._network
         if state.stop_reason is not None:
             return
-        vectors = [(network.layout, state.parameters), (network.layout, state.judged)]
+        vectors = [(network.layout, state.parameters)]
+        if state.average is not None:
+            vectors.append((network.layout, state.average))
         vectors += [(network.trainable, slot) for slot in state.slots.values() if slot.ndim == 1]
         for layout, vector in vectors:
             place = divergence.in_vector(layout, state.to_host(vector))

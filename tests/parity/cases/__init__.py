@@ -1,0 +1,1 @@
+"""The cases that both sides compute: their tables, walked over the whole catalogue."""

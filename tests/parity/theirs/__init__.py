@@ -1,0 +1,1 @@
+"""Their side: each kind of case, computed by PyTorch or scikit-learn."""

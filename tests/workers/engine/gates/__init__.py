@@ -1,0 +1,1 @@
+"""The gates of correctness: each walks the whole catalogue, against an oracle."""

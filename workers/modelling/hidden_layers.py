@@ -19,7 +19,7 @@ from workers.engine.spec import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workers.engine.spec import Layer, Optimizer, OutputActivation
+    from workers.engine.spec import Layer, OutputActivation, TrainingSpec
     from workers.modelling.findings import Findings
 
 _MIN_ROWS_TO_NORMALISE = 2
@@ -60,18 +60,28 @@ def _check_widths(pointer: str, source: int | None, width: int | None, findings:
         findings.problem(pointer, "residual_width", detail, source)
 
 
-def check_layers(
-    layers: Sequence[Layer], optimizer: Optimizer, batch_size: int, findings: Findings
-) -> None:
+def check_layers(network: NetworkSpec, training: TrainingSpec, findings: Findings) -> None:
     """Note layers that this optimiser or this batch cannot train."""
-    for index, layer in enumerate(layers):
+    is_lbfgs = isinstance(training.optimizer, LbfgsSpec)
+    for index, layer in enumerate(network.layers):
         pointer = f"/network/layers/{index}"
-        if isinstance(layer, DropoutSpec) and layer.rate and isinstance(optimizer, LbfgsSpec):
-            detail = "L-BFGS compares losses of the same function; dropout changes it every time."
-            findings.problem(pointer, "not_with_lbfgs", detail)
-        if isinstance(layer, BatchNormSpec) and batch_size < _MIN_ROWS_TO_NORMALISE:
+        if is_lbfgs:
+            _check_with_lbfgs(pointer, layer, findings)
+        if isinstance(layer, BatchNormSpec) and training.batch_size < _MIN_ROWS_TO_NORMALISE:
             detail = "A batch of one row has no variance to normalise by: batch_size 2 or more."
             findings.problem(pointer, "batch_too_small", detail, _MIN_ROWS_TO_NORMALISE)
+    if is_lbfgs and network.output is not None:
+        _check_with_lbfgs("/network/output", network.output, findings)
+
+
+def _check_with_lbfgs(pointer: str, layer: Layer | OutputSpec, findings: Findings) -> None:
+    """L-BFGS compares losses of the same function wherever its search leads."""
+    if isinstance(layer, DropoutSpec) and layer.rate:
+        detail = "Dropout changes the function that L-BFGS searches along."
+        findings.problem(pointer, "not_with_lbfgs", detail)
+    if isinstance(layer, DenseSpec | OutputSpec) and layer.max_norm is not None:
+        detail = "A bound on the weights would move them from where L-BFGS found them to be best."
+        findings.problem(f"{pointer}/max_norm", "not_with_lbfgs", detail)
 
 
 def _resolved(layer: Layer) -> Layer:

@@ -69,7 +69,7 @@ def resolve(
     plan = _plan(wish, target, features, division, output)
     network, training = plan.network, plan.training
     check_residuals(network.layers, width, findings)
-    check_layers(network.layers, training.optimizer, training.batch_size, findings)
+    check_layers(network, training, findings)
     check_training(training, target.task, division, findings)
     check_weights(training, target, profile, findings)
     if not findings.problems:

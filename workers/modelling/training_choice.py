@@ -130,6 +130,10 @@ def _check_full_batch(spec: TrainingSpec, division: Division, findings: Findings
     if spec.accumulate > 1:
         detail = "L-BFGS takes all rows as one batch: there is nothing to accumulate."
         findings.problem("/training/accumulate", "not_with_lbfgs", detail, 1)
+    for name in ("clip_norm", "clip_value"):
+        if getattr(spec, name) is not None:
+            detail = "L-BFGS finds its step along the whole gradient: it cannot be clipped."
+            findings.problem(f"/training/{name}", "not_with_lbfgs", detail)
 
 
 def _warn_of_nesterov(optimizer: SgdSpec, findings: Findings) -> None:

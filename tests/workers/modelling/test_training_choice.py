@@ -79,6 +79,14 @@ def test_lbfgs_takes_all_rows_as_one_batch() -> None:
             {"/network/layers/1 not_with_lbfgs"},
         ),
         (custom(NARROW, DropoutSpec(rate=0.0), optimizer=LbfgsSpec()), set()),
+        (
+            custom(DenseSpec(units=4, max_norm=2.0), optimizer=LbfgsSpec()),
+            {"/network/layers/0/max_norm not_with_lbfgs"},
+        ),
+        (
+            custom(NARROW, optimizer=LbfgsSpec(), clip_norm=1.0, clip_value=0.5),
+            {"/training/clip_norm not_with_lbfgs", "/training/clip_value not_with_lbfgs"},
+        ),
         (custom(NARROW, BatchNormSpec(), batch_size=1), {"/network/layers/1 batch_too_small"}),
         (custom(NARROW, BatchNormSpec(), batch_size=2), set()),
         (custom(NARROW, batch_size=N_TRAIN + 1), {"/training/batch_size batch_gt_rows"}),

@@ -65,7 +65,8 @@ def _judged(gradient: Array, middle: float, above: Array, below: Array, h: Array
         right, left = (above - middle) / h, (middle - below) / h
         off = np.abs(gradient - central)
         size = np.maximum(np.abs(gradient), np.abs(central))
-        relative = np.divide(off, size, out=np.zeros_like(off), where=size > 0.0)
+        # What is not finite stays so, and passes nothing.
+        relative = np.where(size == 0.0, 0.0, off / size)
         tolerance = GATE_ABSOLUTE * max(1.0, abs(middle))
         passed = (relative <= GATE_RELATIVE) | (off <= tolerance)
         # One-sided slopes are good to h times the curvature and to the rounding of the loss only.

@@ -28,7 +28,8 @@ RUN .venv/bin/pip install --no-index --no-deps --no-build-isolation . \
 FROM build AS build-gpu
 COPY requirements-gpu.txt ./
 RUN --mount=type=cache,target=/root/.cache/pip \
-    .venv/bin/pip install --require-hashes --requirement requirements-gpu.txt
+    .venv/bin/pip install --require-hashes --requirement requirements-gpu.txt \
+    && install -d -m 0700 /var/cache/cupy
 
 FROM base AS runtime
 RUN groupadd --gid 10001 slope \
@@ -45,9 +46,10 @@ CMD ["python", "-m", "service.app"]
 
 FROM runtime AS gpu
 COPY --from=build-gpu /opt/slope/.venv .venv
+COPY --from=build-gpu --chown=10001:10001 /var/cache/cupy /var/cache/cupy
 ENV NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility \
-    CUPY_CACHE_DIR=/var/lib/slope/cupy
+    CUPY_CACHE_DIR=/var/cache/cupy
 
 # The default target: what `docker build .` makes.
 FROM runtime

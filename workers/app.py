@@ -7,6 +7,7 @@ them to give their runs back to the queue, so that the wait is short.
 from __future__ import annotations
 
 import gc
+import logging
 import mmap
 import os
 import resource
@@ -28,14 +29,17 @@ from service.logs import configure_logs
 from service.processes import write_pid
 from service.settings import load_settings
 from service.store.blobs import Blobs
-from service.store.broker import QUEUE_CPU, Broker, celery_settings
+from service.store.broker import QUEUES, Broker, celery_settings
 from service.store.db import Sessions, make_engine
 from service.usecases.leases import Leases
 from service.usecases.reconcile import Reconciler
 from service.usecases.workers import WorkerIdentity, Workers
+from workers.computing import DeviceError, check, kernels_for
 from workers.modelling.scratch import Scratch
 from workers.presence import INTERVAL_S, Presence
 from workers.runner import Runner
+
+_log = logging.getLogger(__name__)
 
 _STATEMENT_TIMEOUT_S = 15.0
 # What a run's estimate leaves out: its table, its report, the allocator's waste.
@@ -58,8 +62,8 @@ def presence() -> Presence:
         id=_worker_id,
         pid=os.getpid(),
         host=socket.gethostname(),
-        queues=(QUEUE_CPU,),
-        slots=settings.n_worker_processes,
+        queues=(QUEUES[settings.device],),
+        slots=_n_processes(),
     )
     reconciler = Reconciler(sessions, Broker(settings.resolved_redis_url))
     return Presence(identity, Workers(sessions), reconciler, sessions)
@@ -83,7 +87,13 @@ def runner() -> Runner:
         is_draining=lambda: _drain_flag[0] != 0,
         ring_next=Reconciler(sessions, Broker(settings.resolved_redis_url)).ring,
         scratch=Scratch(settings.state_dir),
+        kernels=kernels_for(settings.device),
     )
+
+
+def _n_processes() -> int:
+    # Trainings that share a GPU only wait for each other, and its memory is not divided.
+    return settings.n_worker_processes if settings.device == "cpu" else 1
 
 
 class LeavingStep(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -113,13 +123,25 @@ app = Celery("slope")
 app.config_from_object(
     celery_settings(settings.resolved_redis_url, shutdown_s=settings.shutdown_seconds)
 )
-app.conf.worker_concurrency = settings.n_worker_processes
+app.conf.worker_concurrency = _n_processes()
+app.conf.task_default_queue = QUEUES[settings.device]
+if settings.device == "cuda":
+    # A GPU's errors stay with the process that met them, and so does what a run left there.
+    app.conf.worker_max_tasks_per_child = 1
 app.steps["worker"].add(PresenceStep)
 app.steps["worker"].add(LeavingStep)
 
 
 def _set_up_logging(**_: Any) -> None:
     configure_logs(settings.log_format)
+
+
+def _check_device(**_: Any) -> None:
+    try:
+        name = check(settings.device)
+    except DeviceError as error:
+        raise SystemExit(f"SLOPE_DEVICE={settings.device}: {error}") from None
+    _log.info("computing on %s", name)
 
 
 def _write_pid(**_: Any) -> None:
@@ -135,8 +157,9 @@ def _share_memory(**_: Any) -> None:
 def _prepare_process(**_: Any) -> None:
     if any(library["num_threads"] != 1 for library in threadpool_info()):
         raise RuntimeError("set OPENBLAS_NUM_THREADS=1: bits depend on the number of threads")
-    _limit_memory(_MEMORY_MARGIN * limits.run_memory_bytes)
+    # The device first: what its libraries keep is not for the runs to pay.
     runner()
+    _limit_memory(_MEMORY_MARGIN * limits.run_memory_bytes)
 
 
 def _arrive(**_: Any) -> None:
@@ -166,6 +189,7 @@ def _limit_memory(n_bytes: int) -> None:
 
 
 signals.setup_logging.connect(_set_up_logging)
+signals.worker_init.connect(_check_device)
 signals.worker_init.connect(_write_pid)
 signals.worker_before_create_process.connect(_share_memory)
 signals.worker_process_init.connect(_prepare_process)

@@ -13,6 +13,7 @@ from service.usecases.leases import Leases
 from service.usecases.plans import plan_of
 from workers.endings import outcome_of
 from workers.engine.fingerprint import numerics_fingerprint
+from workers.engine.kernels.contract import Kernels
 from workers.engine.training import TrainingState, train
 from workers.heartbeat import Heartbeat
 from workers.modelling.codec import CodecError, state_from_bytes, weights_to_bytes
@@ -42,6 +43,7 @@ class Attempt:
     checkpoint_s: float
     clock: Clock
     scratch: Scratch
+    kernels: Kernels
 
     def run(self) -> None:
         """Train, then finish the run or give it back.
@@ -65,7 +67,9 @@ class Attempt:
             clock=self.clock,
         )
         initial = None if claim.has_initial_weights else _initial_weights(prepared, state)
-        recorder.begin(state, initial, events, numerics_fingerprint(training.precision))
+        recorder.begin(
+            state, initial, events, numerics_fingerprint(training.precision, self.kernels)
+        )
         interruption = self._train(prepared, state, pace, recorder)
         self._end(prepared, state, recorder, interruption)
 
@@ -95,7 +99,15 @@ class Attempt:
         self, prepared: Prepared, state: TrainingState, pace: Pace, recorder: Recorder
     ) -> Interruption | None:
         spec = self.claim.spec
-        for progress in train(prepared.network, state, prepared.data, spec.training, spec.seed):
+        steps = train(
+            prepared.network,
+            state,
+            prepared.data,
+            spec.training,
+            spec.seed,
+            kernels=self.kernels,
+        )
+        for progress in steps:
             if progress.report is not None:
                 recorder.note(progress.epoch, values_of(progress.report, spec.training))
             interruption = self._interruption(state, pace)

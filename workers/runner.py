@@ -13,6 +13,8 @@ from service.errors import LeaseLostError, UnavailableError
 from service.usecases.claims import Outcome
 from service.usecases.leases import Leases
 from workers.attempt import Attempt
+from workers.engine.kernels.contract import Kernels
+from workers.engine.kernels.plain import PLAIN
 from workers.heartbeat import Heartbeat
 from workers.modelling.scratch import Scratch
 from workers.tabular.errors import TableError
@@ -39,6 +41,8 @@ class Runner:
     """Rings for the next runs in turn: a slot is about to fall free."""
     scratch: Scratch = field(default_factory=Scratch)
     """Where the data of a run lies."""
+    kernels: Kernels = PLAIN
+    """Those of the device of this process."""
 
     def run(self, run_id: str) -> None:
         """Train a run if it is there to be taken; every end of it is in the ledger."""
@@ -76,6 +80,7 @@ class Runner:
             checkpoint_s=min(CHECKPOINT_S, self.lease_s),
             clock=self.clock,
             scratch=self.scratch,
+            kernels=self.kernels,
         )
         try:
             attempt.run()

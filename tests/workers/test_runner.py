@@ -22,6 +22,8 @@ from service.usecases.claims import NewCheckpoint, ProgressPart
 from service.usecases.leases import Leases
 from service.usecases.reports import Reports
 from tests.service.usecases.world import RememberingBroker, World
+from tests.workers.engine.guard.kernels import Transfers, guard_kernels
+from workers.engine.kernels.plain import PLAIN
 from workers.runner import Runner
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from service.schemas.runs import Requested, Run
     from service.store.db import Sessions
+    from workers.engine.kernels.contract import Kernels
 
 LEASE_S = 0.6
 LINEAR = {"network": {"layers": []}, "preprocessing": "none"}
@@ -105,7 +108,12 @@ def add_line(world: World, profile: dict[str, Any], data: bytes) -> str:
         return row.id
 
 
-def train(world: World, run_id: str, is_draining: Callable[[], bool] = never) -> Run:
+def train(
+    world: World,
+    run_id: str,
+    is_draining: Callable[[], bool] = never,
+    kernels: Kernels = PLAIN,
+) -> Run:
     """Let a worker take the run to wherever it comes."""
     leases = Leases(world.sessions, Blobs(), lease_s=LEASE_S)
     runner = Runner(
@@ -115,6 +123,7 @@ def train(world: World, run_id: str, is_draining: Callable[[], bool] = never) ->
         clock=SystemClock(),
         is_draining=is_draining,
         ring_next=world.reconciler.ring,
+        kernels=kernels,
     )
     runner.run(run_id)
     return world.get(run_id)
@@ -147,6 +156,21 @@ def test_a_run_that_ends_well_leaves_a_model_a_report_and_its_weights(world: Wor
     curves = world.runs.metrics(world.project_id, run.id, max_points=1000)
     assert curves.epochs == list(range(1, 21))
     assert set(curves.series) >= {"train_loss", "val_loss", "val_rmse", "val_mae", "val_r2"}
+
+
+def test_a_run_on_another_device_is_drained_and_ends_with_the_same_model(world: World) -> None:
+    training = {"epochs": 20, "batch_size": 8, "precision": "float64"}
+    on_host, on_device = create(world, **training), create(world, **training)
+    train(world, on_host)
+    drained = train(world, on_device, Looks(6, lambda: True), guard_kernels(Transfers()))
+    assert drained.status == "queued"
+    run = train(world, on_device, kernels=guard_kernels(Transfers()))
+    assert (run.status, run.stop_reason) == ("succeeded", "max_epochs")
+    numerics = world.row(on_device).numerics
+    assert numerics is not None
+    assert numerics["device"] == "guard"
+    expected = world.get(on_host).metrics
+    assert run.metrics == pytest.approx(expected, rel=1e-9)
 
 
 def test_what_was_decided_about_the_data_is_told(world: World) -> None:

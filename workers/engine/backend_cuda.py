@@ -6,6 +6,7 @@ one. One stream and no atomics, so that the same GPU with the same libraries giv
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import cupy
@@ -42,18 +43,15 @@ def take_gpu() -> None:
     Raises:
         NoGpuError: there is none, or its driver is older than CUDA needs.
     """
+    # Both are read when CUDA starts: without them neither repetitions nor precisions are exact.
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+    os.environ["CUPY_TF32"] = "0"
     try:
         cupy.cuda.Device(0).use()
         cupy.zeros(1)
     except cupy.cuda.runtime.CUDARuntimeError as error:
         raise NoGpuError(f"no GPU can be used: {error}") from error
     cupy.get_default_memory_pool().set_limit(fraction=_MEMORY_PART)
-
-
-def free_memory() -> None:
-    """Give back what the last run took, so that the next finds whole blocks."""
-    cupy.get_default_memory_pool().free_all_blocks()
-    cupy.get_default_pinned_memory_pool().free_all_blocks()
 
 
 def numerics() -> dict[str, Any]:

@@ -32,4 +32,5 @@ def numerics_fingerprint(dtype: npt.DTypeLike, kernels: Kernels = PLAIN) -> dict
         "numpy": np.__version__,
         "blas": [asdict(blas) for blas in blas_libraries()],
         "simd": [*simd.get("baseline", []), *simd.get("found", [])],
+        **kernels.numerics,
     }

@@ -1,0 +1,81 @@
+"""What a worker computes with: the kernels of its device.
+
+`python -m workers.computing` opens the GPU, says what it is, and ends: the main process of a worker
+must not do so itself, for a CUDA context does not survive a fork.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal, cast
+
+from workers.engine.kernels.plain import PLAIN
+
+if TYPE_CHECKING:
+    from workers.engine.kernels.contract import Kernels
+
+Device = Literal["cpu", "cuda"]
+
+_CHECK_S = 120.0
+"""Opening a GPU takes seconds; the first time on a machine its libraries are slow to load."""
+
+
+class DeviceError(RuntimeError):
+    """The device that the worker was told to use cannot be used; the message says why."""
+
+
+def kernels_for(device: Device) -> Kernels:
+    """Open the device and return its kernels; for a GPU, in a process that forks no more.
+
+    Raises:
+        DeviceError: there is no such device here, or not what it needs.
+    """
+    if device == "cpu":
+        return PLAIN
+    try:
+        # By name, and here alone: CuPy is there on GPU nodes only.
+        backend = import_module("workers.engine.backend_cuda")
+        cuda = import_module("workers.engine.kernels.cuda")
+    except ImportError as error:
+        raise DeviceError(f"CuPy is missing: install requirements-gpu.txt ({error})") from error
+    try:
+        backend.take_gpu()
+    except backend.NoGpuError as error:
+        raise DeviceError(str(error)) from error
+    return cast("Kernels", cuda.cuda_kernels())
+
+
+def check(device: Device) -> str:
+    """Open the device in a process of its own, and return its name.
+
+    Raises:
+        DeviceError: as `kernels_for`.
+    """
+    if device == "cpu":
+        return device
+    command = (sys.executable, "-m", __name__)
+    try:
+        done = subprocess.run(  # noqa: S603 - ourselves
+            command, capture_output=True, text=True, timeout=_CHECK_S, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise DeviceError(f"the GPU did not open within {_CHECK_S:g} s") from error
+    if done.returncode != 0:
+        raise DeviceError(done.stderr.strip().splitlines()[-1] if done.stderr else "no GPU")
+    return str(json.loads(done.stdout)["device"])
+
+
+def main() -> None:
+    """Write what the GPU is to standard output, or end with the reason why there is none."""
+    try:
+        kernels = kernels_for("cuda")
+    except DeviceError as error:
+        sys.exit(str(error))
+    sys.stdout.write(json.dumps(dict(kernels.numerics)))
+
+
+if __name__ == "__main__":
+    main()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from workers.engine.problem import Problem
+    from workers.engine.schedules import Rates
     from workers.engine.state import TrainingState
     from workers.engine.tensors import Labels
     from workers.engine.vectors import Vectors
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 CALL_S = 0.1
 """A call takes at most about so long: whoever waits for the run waits for it."""
 
-_BLOCK = 4096
+_BLOCK = 1024
 """Steps whose coefficients are computed together; no call goes beyond a multiple of it."""
 
 _SLOWEST_FLOPS = 5e9
@@ -53,6 +54,7 @@ class ChunkedSteps:
         self._count = -(-self.n_rows // self._stack.batch_size)
         self._timetables = [Timetable(one.spec, self._count, _BLOCK) for one in problems]
         self._loaded = -1
+        self._rates: list[Rates] = []
         self._plateau_factors = [1.0 for _ in problems]
         self._orders: list[Labels] = []
         self._step, self._step_in_epoch = states[0].step, states[0].step_in_epoch
@@ -72,7 +74,9 @@ class ChunkedSteps:
     @property
     def learning_rates(self) -> list[float]:
         """Those of the last step done."""
-        return [timetable.rate(max(1, self._step)) for timetable in self._timetables]
+        block, row = divmod(max(1, self._step) - 1, _BLOCK)
+        self._have(block)
+        return [float(rates[row]) for rates in self._rates]
 
     def enter_epoch(self) -> None:
         """Go to the states' place in their epoch: an order is a function of seed and epoch."""
@@ -104,8 +108,7 @@ class ChunkedSteps:
         began, stack = clock(), self._stack
         fitting = int(min(until - began, CALL_S) / self._step_s)
         block, row = divmod(self._step, _BLOCK)
-        if block != self._loaded:
-            self._load(block)
+        self._have(block)
         asked = max(1, min(fitting, self._count - self._step_in_epoch, _BLOCK - row))
         stack.counts[:] = asked
         stack.loss_sums[:] = [state.loss_sum for state in self._states]
@@ -122,11 +125,15 @@ class ChunkedSteps:
         if (took := clock() - began) > 0.0:
             self._step_s = took / asked
 
-    def _load(self, block: int) -> None:
-        """Have the coefficients of so many steps from a multiple of their number on."""
+    def _have(self, block: int) -> None:
+        """Have the coefficients and rates of so many steps from a multiple of their number on."""
+        if block == self._loaded:
+            return
+        self._rates = []
         for timetable, table in zip(self._timetables, self._stack.coefficients, strict=True):
-            _, columns = timetable.block(block)
+            rates, columns = timetable.block(block)
             table[:, : len(columns)] = np.stack(columns, axis=1)
+            self._rates.append(rates)
         self._loaded = block
 
     def _diverge(self, index: int) -> None:

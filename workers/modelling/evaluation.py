@@ -114,6 +114,6 @@ def _class_figures(target: ClassTarget, truth: NDArray[np.intp], outputs: NDArra
     matrix = measures.confusion_matrix(truth, target.predicted(outputs), n_classes)
     return {
         "n": len(truth),
-        **class_figures(target, truth, outputs, with_auc=True),
+        **_finite_or_none(class_figures(target, truth, outputs, with_auc=True)),
         "confusion_matrix": {"labels": list(target.labels), "matrix": matrix.tolist()},
     }

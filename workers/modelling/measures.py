@@ -65,8 +65,12 @@ def _squarable(largest: Numbers) -> NDArray[np.bool]:
 
 
 def residual_quantiles(truth: Numbers, values: Numbers) -> dict[str, float]:
-    """Quantiles of truth (N,) minus value (N,), by level, interpolated linearly."""
-    found = np.quantile(truth - values, QUANTILES).tolist()
+    """Quantiles of truth (N,) minus value (N,), by level, interpolated linearly.
+
+    Between infinities there is NaN.
+    """
+    with np.errstate(invalid="ignore"):
+        found = np.quantile(truth - values, QUANTILES).tolist()
     return {f"{level:g}": quantile for level, quantile in zip(QUANTILES, found, strict=True)}
 
 

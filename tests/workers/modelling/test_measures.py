@@ -91,3 +91,10 @@ def test_a_class_that_no_row_has_says_nothing_about_the_area() -> None:
     probabilities = np.array([[0.8, 0.1, 0.1], [0.5, 0.4, 0.1], [0.3, 0.2, 0.5]])
     areas = [metrics.roc_auc_score(truth == k, probabilities[:, k]) for k in (0, 1)]
     assert measures.auc(truth, probabilities) == pytest.approx(np.mean(areas), rel=1e-15)
+
+
+def test_values_that_overflowed_leave_quantiles_open_without_a_warning() -> None:
+    values = np.array([np.inf, np.inf, 1.0, 2.0])
+    found = measures.residual_quantiles(np.zeros(4), values)
+    assert found["0.95"] == pytest.approx(-1.15)
+    assert not np.isfinite(found["0.05"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -202,6 +203,17 @@ def test_without_validation_rows_nothing_is_measured() -> None:
     assert [dict(r.metrics) for r in end.reports] == [{}, {}]
     figures = report(end.model, end.prepared)
     assert (figures["validation"], figures["baselines"]["constant"]["validation"]) == (None, None)
+
+
+@pytest.mark.parametrize("target", ["species", "body_mass_g"])
+def test_the_report_of_answers_that_overflowed_is_still_json(target: str) -> None:
+    wish = ModelWish(target=target, split={"test": 0.2}, training={"epochs": 1}, network="linear")
+    end = trained(DATA, wish)
+    assert end.prepared.test is not None
+    end.prepared.test.X[::2] = np.inf
+    figures = json.loads(json.dumps(report(end.model, end.prepared), allow_nan=False))
+    assert figures["test"]["log_loss" if target == "species" else "rmse"] is None
+    assert figures["validation"] is not None
 
 
 def test_the_same_plan_trains_the_same_bits() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from workers.engine.kernels.plain import PLAIN
 from workers.engine.tensors import BatchRows
 
 if TYPE_CHECKING:
+    from workers.engine.kernels.contract import Kernels
     from workers.engine.problem import Problem
     from workers.engine.tensors import Array, Layout
 
@@ -19,6 +21,16 @@ class Place(NamedTuple):
 
     tensor: str
     norm: float
+
+
+def is_finite(vector: Array, kernels: Kernels) -> bool:
+    """Whether all of a vector surely is, by a single number from where it lies.
+
+    A finite sum of squares proves it; one that overflowed proves nothing.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = kernels.xp.dot(vector, vector)
+    return math.isfinite(float(kernels.to_host(squares)))
 
 
 def in_vector(layout: Layout, flat: Array) -> Place | None:

@@ -52,6 +52,7 @@ class EpochEnd:
         """Raises ValueError where nothing is there that the monitored figure could come from."""
         self._data = problem.data
         self._network = problem.network
+        self._kernels = problem.kernels
         validates = problem.data.X_validation is not None
         self._validation = Validation(problem) if validates else None
         self.seen = Seen(None, None)
@@ -106,6 +107,8 @@ class EpochEnd:
             vectors.append((network.layout, state.average))
         vectors += [(network.trainable, slot) for slot in state.slots.values() if slot.ndim == 1]
         for layout, vector in vectors:
+            if divergence.is_finite(vector, self._kernels):
+                continue
             place = divergence.in_vector(layout, state.to_host(vector))
             if place is not None:
                 state.diverge(*place)

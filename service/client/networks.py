@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from service.client.pages import Listing
 from service.client.request import ask, create, delete, get, segment
 from service.schemas.networks import Network, NetworkValidation
+from service.schemas.trace import Trace
 from service.schemas.wire import Page
 
 if TYPE_CHECKING:
@@ -47,6 +48,13 @@ class Networks:
     def delete(self, network_id: str) -> None:
         """Forget a network; runs made with it keep theirs."""
         self._transport.send(delete(f"{_PATH}/{segment(network_id)}"))
+
+    def trace(self, **fields: Any) -> Trace:
+        """Take one step of training apart, storing nothing.
+
+        `fields` are those of a `TraceRequest`: `network`, `target`, `rows`, or `checkpoint_id`.
+        """
+        return self._transport.read(ask(f"{_PATH}/trace", fields), Trace)
 
     def validate(self, network: Mapping[str, Any], **fields: Any) -> NetworkValidation:
         """Say what a network would become and cost, storing nothing.

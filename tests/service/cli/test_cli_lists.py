@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from service.api import catalog_examples
 from tests.service.client import wire_examples as wire
 from tests.service.client.scripted_server import Answer
 
@@ -18,6 +19,16 @@ def test_runs_are_listed_by_default(server: ScriptedServer, slope: Slope) -> Non
     assert header.split() == ["RUN", "STATUS", "TARGET", "EPOCH", "METRICS"]
     assert row.split()[:4] == [wire.RUN_ID, "succeeded", "y", "4/4"]
     assert slope("runs", "--json").json()[0]["id"] == wire.RUN_ID
+
+
+def test_a_catalogue_is_listed_whole_or_by_name(server: ScriptedServer, slope: Slope) -> None:
+    server.on("GET", "/v1/catalog/losses", Answer(catalog_examples.LOSSES))
+    name, *lines = slope("catalog", "losses", "huber").out.splitlines()
+    assert name == "huber"
+    assert "  delta: number, above 0, at most 1e+06, default 1.0" in lines
+    assert slope("catalog", "losses", "--json").json()[0]["source"] == "Huber 1964"
+    unknown = slope("catalog", "losses", "lucky")
+    assert (unknown.code, "lucky" in unknown.err) == (2, True)
 
 
 def test_no_more_runs_are_fetched_than_are_shown(server: ScriptedServer, slope: Slope) -> None:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from service.api import catalog_examples, trace_examples
 from service.client import (
     AuthenticationError,
     ClientError,
@@ -151,6 +152,19 @@ def test_readiness_is_a_yes_or_no(server: ScriptedServer, client: Client) -> Non
     server.on("GET", "/readyz", problem(503, "unavailable"), ready)
     assert [client.is_ready(), client.is_ready()] == [False, True]
     assert server.count("GET", "/readyz") == 2
+
+
+def test_a_catalogue_comes_as_a_list(server: ScriptedServer, client: Client) -> None:
+    server.on("GET", "/v1/catalog/losses", Answer(catalog_examples.LOSSES))
+    [huber] = client.catalog("losses")
+    assert (huber.name, huber.parameters[0].exclusive_minimum) == ("huber", 0.0)
+
+
+def test_a_step_is_taken_apart(server: ScriptedServer, client: Client) -> None:
+    server.on("POST", "/v1/networks/trace", Answer(trace_examples.TRACE))
+    trace = client.networks.trace(**trace_examples.REQUEST)
+    assert server.received[0].json() == trace_examples.REQUEST
+    assert trace.update.tensors[0].after == [1.8]
 
 
 def test_limits_come_by_name(server: ScriptedServer, client: Client) -> None:

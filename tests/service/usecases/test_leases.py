@@ -43,7 +43,9 @@ def test_a_run_is_claimed_once(world: World) -> None:
     assert world.leases.claim(run.id, "another") is None
     assert (claim.fence, claim.attempt, claim.checkpoint) == (1, 1, None)
     assert claim.spec == run.spec
-    assert world.leases.dataset(claim) == b"the typed Parquet"
+    copy = BytesIO(b"what another attempt to read it left, and more")
+    world.leases.copy_dataset(claim, copy)
+    assert copy.getvalue() == b"the typed Parquet"
     shown = world.get(run.id)
     assert (shown.status, shown.attempt) == ("running", 1)
     assert shown.started_at is not None

@@ -23,6 +23,7 @@ from service.usecases.plans import plan_of
 from service.usecases.projects import Projects
 from service.usecases.runs import Runs
 from tests.service.usecases.world import progress
+from workers.engine.spec import DenseSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +63,7 @@ def test_a_stored_network_is_used_by_its_id(world: World) -> None:
         mine = world.project_id
         session.add(NetworkRow(id=network_id, project_id=mine, name="two", spec=spec))
     [layer] = world.create(network=network_id).spec.network.layers
+    assert isinstance(layer, DenseSpec)
     assert layer.units == 2
 
 

@@ -29,6 +29,7 @@ class Pass:
         self._network = network.on_batch(
             BatchRows(rows, rows), parameters, gradient, problem.kernels, seeds or (problem.seed,)
         )
+        self._d_logits = self._network.d_logits
         self._loss = losses.on_batch(
             problem.spec.loss,
             network.output_activation,
@@ -41,5 +42,5 @@ class Pass:
         """Leave the mean loss in `value` (); number counts the batches of the run from 1."""
         network = self._network
         scores = network.forward(batch.X, number)
-        self._loss(scores, batch.y, batch.weights, network.d_logits, value)
+        self._loss(scores, batch.y, batch.weights, self._d_logits, value)
         network.backward()

@@ -171,27 +171,37 @@ class Timetables:
 
     def __init__(self, timetables: Sequence[Timetable]) -> None:
         self._timetables = timetables
+        self._plateau_factors = [1.0] * len(timetables)
         self._loaded = -1
+        self._rates: list[list[float]] = []
         self._table: list[Coefficients] = []
 
     def enter(self, plateau_factors: Sequence[float]) -> None:
         """Begin an epoch with what reduce_on_plateau has come to."""
-        for timetable, factor in zip(self._timetables, plateau_factors, strict=True):
+        factors = list(plateau_factors)
+        if factors == self._plateau_factors:
+            return
+        self._plateau_factors, self._loaded = factors, -1
+        for timetable, factor in zip(self._timetables, factors, strict=True):
             timetable.enter(factor)
-        self._loaded = -1
 
     def rates(self, n: int) -> list[float]:
         """The learning rates of step n."""
-        return [timetable.rate(n) for timetable in self._timetables]
+        place = self._place(n)
+        return self._rates[place]
 
     def coefficients(self, n: int) -> Coefficients:
         """The coefficients of step n, each (K, 1)."""
+        place = self._place(n)
+        return self._table[place]
+
+    def _place(self, n: int) -> int:
         index, place = divmod(n - 1, BLOCK)
         if index != self._loaded:
-            blocks = [timetable.block(index)[1] for timetable in self._timetables]
-            columns = [
-                np.stack(of_kind, axis=1)[..., None] for of_kind in zip(*blocks, strict=True)
-            ]
+            blocks = [timetable.block(index) for timetable in self._timetables]
+            self._rates = np.stack([rates for rates, _ in blocks], axis=1).tolist()
+            kinds = zip(*(coefficients for _, coefficients in blocks), strict=True)
+            columns = [np.stack(of_kind, axis=1)[..., None] for of_kind in kinds]
             self._table = list(zip(*columns, strict=True))
             self._loaded = index
-        return self._table[place]
+        return place

@@ -116,14 +116,15 @@ class Steps:
 
     def _read_losses(self) -> bool:
         """Add up the losses since the last reading; False, and the end, at one not finite."""
-        state, values = self._state, self._problem.kernels.to_host(self._losses)
-        unread, self._unread = self._unread, []
-        for value, (step, weight) in zip(values, unread, strict=False):
-            loss = float(value)
+        state, unread = self._state, self._unread
+        found = self._problem.kernels.to_host(self._losses).tolist()
+        for loss, (step, weight) in zip(found, unread, strict=False):
             if not math.isfinite(loss):
+                unread.clear()
                 self._diverge(step)
                 return False
             state.loss_sum += loss * weight
+        unread.clear()
         return True
 
     def _diverge(self, step: int) -> None:

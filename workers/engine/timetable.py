@@ -22,13 +22,15 @@ power may round otherwise at another place of its array."""
 class Timetable:
     """What each step n of a run, from 1, is told; a function of n and the plateau's factor."""
 
+    _NEVER = -(1 << 62)
+
     def __init__(self, spec: TrainingSpec, steps_per_epoch: int, block_length: int = BLOCK) -> None:
         self.block_length = block_length
         self._spec = spec
         self._steps_per_epoch = steps_per_epoch
         self._total = spec.epochs * steps_per_epoch
         self._plateau_factor = 1.0
-        self._loaded = -1
+        self._first = self._NEVER
         self._rates: list[float] = []
         self._coefficients: list[Coefficients] = []
 
@@ -36,7 +38,7 @@ class Timetable:
         """Begin an epoch with what reduce_on_plateau has come to."""
         if plateau_factor != self._plateau_factor:
             self._plateau_factor = plateau_factor
-            self._loaded = -1
+            self._first = self._NEVER
 
     def rate(self, n: int) -> float:
         """The learning rate of step n."""
@@ -64,10 +66,12 @@ class Timetable:
         return rates, optimizers.coefficients(optimizer, steps, rates)
 
     def _place(self, n: int) -> int:
+        place = n - self._first
+        if 0 <= place < self.block_length:
+            return place
         index, place = divmod(n - 1, self.block_length)
-        if index != self._loaded:
-            rates, coefficients = self.block(index)
-            self._rates = rates.tolist()
-            self._coefficients = list(zip(*(c.tolist() for c in coefficients), strict=True))
-            self._loaded = index
+        rates, coefficients = self.block(index)
+        self._rates = rates.tolist()
+        self._coefficients = list(zip(*(c.tolist() for c in coefficients), strict=True))
+        self._first = index * self.block_length + 1
         return place

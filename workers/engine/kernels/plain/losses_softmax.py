@@ -29,6 +29,7 @@ class SoftmaxCrossEntropy:
         self._scores = _ByClass(memory, shape)
         self._shares = Shares(memory, shape[:-1])
         self._sums, self._true, self._logs = (memory.empty(shape[:-1]) for _ in range(3))
+        self._sums_column = self._sums[..., np.newaxis, :]
         smoothing = spec.label_smoothing
         self._is_smooth = smoothing > 0.0
         self._kept = memory.constant(1.0 - smoothing)
@@ -55,7 +56,7 @@ class SoftmaxCrossEntropy:
         dot(xp, logs, shares, value)
         # A share of 0 makes of its row 1 / inf = 0.
         xp.divide(sums, shares, out=sums)
-        xp.divide(z.by_class, sums[..., np.newaxis, :], out=z.by_class)
+        xp.divide(z.by_class, self._sums_column, out=z.by_class)
         if self._is_smooth:
             xp.multiply(shares, self._given, out=logs)
             xp.subtract(z.by_class, logs[..., np.newaxis, :], out=z.by_class)
@@ -128,9 +129,11 @@ class _ByClass:
         xp = self._xp = memory.xp
         *lead, rows, classes = shape
         self.by_class = memory.empty((*lead, classes, rows))
+        self._by_row = self.by_class.mT
         self._flat = self.by_class.reshape(-1)
         self._ones = memory.ones((classes,))
-        self._largest = memory.empty((*lead, rows))
+        largest = memory.empty((*lead, 1, rows))
+        self._largest, self._over_classes = largest, largest[..., 0, :]
         members = np.arange(math.prod(lead), dtype=np.intp).reshape((*lead, 1))
         self._first = xp.asarray(members * (classes * rows) + np.arange(rows, dtype=np.intp))
         self._rows = xp.full((), rows, np.intp)
@@ -141,13 +144,13 @@ class _ByClass:
         xp, by_class = self._xp, self.by_class
         xp.multiply(labels, self._rows, out=self._places)
         xp.add(self._places, self._first, out=self._places)
-        xp.copyto(by_class, scores.swapaxes(-1, -2))
-        xp.maximum.reduce(by_class, axis=-2, out=self._largest)
-        xp.subtract(by_class, self._largest[..., np.newaxis, :], out=by_class)
+        xp.copyto(by_class, scores.mT)
+        xp.maximum.reduce(by_class, axis=-2, out=self._over_classes)
+        xp.subtract(by_class, self._largest, out=by_class)
 
     def unload(self, gradient: Array) -> None:
         """Back to (..., B, K)."""
-        self._xp.copyto(gradient, self.by_class.swapaxes(-1, -2))
+        self._xp.copyto(gradient, self._by_row)
 
     def take(self, out: Array) -> None:
         """What stands at the labels, (..., B)."""

@@ -69,8 +69,9 @@ class Adam:
     def __call__(self, coefficients: Coefficients) -> None:
         """One step; the gradient is left as it is."""
         rate, epsilon = self._numbers(coefficients)
+        move = self.move
         for piece in self.pieces:
-            self.move(piece, rate, epsilon)
+            move(piece, rate, epsilon)
 
     def move(self, piece: tuple[Array, ...], rate: Array, epsilon: Array) -> None:
         """The step on one piece."""

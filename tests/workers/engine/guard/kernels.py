@@ -26,12 +26,14 @@ class Transfers:
     def __init__(self) -> None:
         self.to_host_count = 0
         self.to_device_count = 0
+        self.to_host_bytes = 0
 
     def to_host(self, array: Any) -> Any:
         """A copy of an array of the device."""
         self.to_host_count += 1
         if not isinstance(array, GuardArray):
             raise TypeError("only arrays of the device are copied from it")
+        self.to_host_bytes += array.nbytes
         return host_of(array).copy()
 
     def to_device(self, array: Any) -> GuardArray:

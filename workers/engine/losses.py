@@ -82,7 +82,9 @@ def as_targets(loss: Loss, y: NDArray[Any], shape: Shape, dtype: DType) -> NDArr
 
 
 def as_weights(weights: NDArray[Any] | None, n_rows: int, dtype: DType) -> Array | None:
-    """Weights (N,) of rows in the precision of the run, copied only if needed.
+    """Weights (N,) of rows, the largest 1, in the precision of the run.
+
+    A weighted mean is the same at every scale of its weights, but sums in float32 are not.
 
     Raises ValueError for another shape, for a weight that is negative or not finite, and where
     all are 0.
@@ -93,7 +95,7 @@ def as_weights(weights: NDArray[Any] | None, n_rows: int, dtype: DType) -> Array
         raise ValueError(f"weights of shape {(n_rows,)} are needed, not {weights.shape}")
     if not np.isfinite(weights).all() or weights.min() < 0.0 or weights.max() == 0.0:
         raise ValueError("weights must be finite and >= 0, and not all 0")
-    return np.ascontiguousarray(weights, dtype)
+    return np.ascontiguousarray(weights / weights.max(), dtype)
 
 
 class _ThroughActivation:

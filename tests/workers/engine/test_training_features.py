@@ -83,6 +83,21 @@ def test_the_loss_of_a_weighted_epoch_is_a_mean_by_weights() -> None:
         assert report.train_loss == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_the_scale_of_the_weights_does_not_matter(scale: float) -> None:
+    """In float32, where neither could be written."""
+    data = problems.classes()
+    network = problems.network((4, 6, 3), output="softmax")
+    weights = np.random.default_rng(3).uniform(size=len(data.X))
+    found = []
+    for factor in (1.0, scale):
+        scaled = TrainingData(data.X, data.y, weights=factor * weights)
+        state, progress = problems.run_to_end(network, scaled, problems.classifier())
+        found.append((state.parameters, [r.train_loss for r in reports(progress)]))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-5)
+    assert found[0][1] == pytest.approx(found[1][1], rel=1e-5)
+
+
 @pytest.mark.parametrize("weighted", [False, True], ids=["equal", "weighted"])
 @pytest.mark.parametrize("n_rows", [96, 90, 70])
 def test_accumulated_batches_are_one_larger_batch(n_rows: int, weighted: bool) -> None:

@@ -76,10 +76,9 @@ class Attempt:
     def _prepare(self) -> Prepared:
         """The arrays alone: neither the stored bytes nor the table stay in memory."""
         claim = self.claim
-        data = self.heartbeat.insist(lambda: self.leases.dataset(claim))
-        table = self.scratch.table(data)
-        # Else the stored bytes would stay beside the table while the matrices are made of it.
-        del data
+        table = self.scratch.table(
+            lambda file: self.heartbeat.insist(lambda: self.leases.copy_dataset(claim, file))
+        )
         return prepare(table, plan_of(claim.spec), self.scratch)
 
     def _starting_point(self, prepared: Prepared) -> tuple[TrainingState, tuple[NewEvent, ...]]:

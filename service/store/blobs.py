@@ -18,6 +18,7 @@ from service.store.tables import BlobChunkRow, BlobRow, CheckpointRow, DatasetRo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import IO
 
     from sqlalchemy.orm import Session
 
@@ -62,6 +63,21 @@ class Blobs:
         if hashlib.sha256(data).hexdigest() != sha256:
             raise IntegrityError(sha256)
         return data
+
+    def copy(self, session: Session, sha256: str, file: IO[bytes]) -> None:
+        """Write a blob into a file, in place of what is there; a chunk of it is in memory.
+
+        Raises:
+            IntegrityError: as `get`.
+        """
+        file.seek(0)
+        file.truncate()
+        digest = hashlib.sha256()
+        for chunk in _chunks(session, sha256):
+            digest.update(chunk)
+            file.write(chunk)
+        if digest.hexdigest() != sha256:
+            raise IntegrityError(sha256)
 
     def exists(self, session: Session, sha256: str) -> bool:
         """Tell whether a blob is there."""

@@ -17,6 +17,8 @@ from service.usecases.finite import finite
 from service.usecases.moves import Move, move
 
 if TYPE_CHECKING:
+    from typing import IO
+
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
@@ -30,10 +32,10 @@ _LEVELS: dict[Status, Level] = {"failed": "error", "cancelled": "warning"}
 class Leases:
     """Claims a run, keeps it, records its progress and ends it.
 
-    Every method but `claim` and `dataset` names the fence of the claim and raises `LeaseLostError`
-    once the run is no longer the caller's; nothing is written then. All can be repeated after an
-    `UnavailableError`: what had come through already is not done twice (but a part's own `events`
-    are told twice, and a run that was given back is no longer the caller's).
+    Every method but `claim` and `copy_dataset` names the fence of the claim, and raises
+    `LeaseLostError` once the run is no longer the caller's; nothing is written then. All can be
+    repeated after an `UnavailableError`: what had come through already is not done twice (but a
+    part's own `events` are told twice, and a run that was given back is no longer the caller's).
     """
 
     def __init__(self, sessions: Sessions, blobs: Blobs, *, lease_s: float) -> None:
@@ -66,14 +68,14 @@ class Leases:
         saved = checkpointing.latest(self._sessions, self._blobs, run_id, claim["fence"])
         return Claim(**claim, checkpoint=saved)
 
-    def dataset(self, claim: Claim) -> bytes:
-        """Load the typed Parquet of a claimed run.
+    def copy_dataset(self, claim: Claim, file: IO[bytes]) -> None:
+        """Write the typed Parquet of a claimed run into a file, in place of what is there.
 
         Raises:
             IntegrityError: the stored bytes are not those that were uploaded.
         """
         with self._sessions.read() as session:
-            return self._blobs.get(session, claim.dataset_sha256)
+            self._blobs.copy(session, claim.dataset_sha256, file)
 
     def heartbeat(self, run_id: str, fence: int) -> Orders:
         """Prolong the lease; return what is asked of the holder."""

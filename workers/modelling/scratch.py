@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import os
+from io import BytesIO
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workers.tabular.parquet import bytes_in_memory, map_table, read_table
+from workers.tabular.parquet import bytes_in_memory, map_table, mapped, read_table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+    from typing import IO
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -54,12 +57,21 @@ class Scratch:
             # As a plain array: slices of a memmap take several times as long.
             return np.asarray(np.memmap(file, dtype, "r+", shape=shape))
 
-    def table(self, stored: bytes) -> pa.Table:
-        """The table that Parquet holds. MemoryError where there is no room for it."""
-        if self._folder is None or bytes_in_memory(stored) <= self._table_bytes:
-            return read_table(stored)
-        with TemporaryFile(dir=self._folder) as file:
-            try:
-                return map_table(stored, file)
-            except OSError as error:
-                raise MemoryError("no room for the table in the run's folder") from error
+    def table(self, fill: Callable[[IO[bytes]], object]) -> pa.Table:
+        """The table whose Parquet `fill` writes into a file. MemoryError where there is no room."""
+        if self._folder is None:
+            stored = BytesIO()
+            fill(stored)
+            return read_table(stored.getvalue())
+        try:
+            return self._mapped_table(fill, self._folder)
+        except OSError as error:
+            raise MemoryError("no room for the table in the run's folder") from error
+
+    def _mapped_table(self, fill: Callable[[IO[bytes]], object], folder: Path) -> pa.Table:
+        with TemporaryFile(dir=folder) as stored, TemporaryFile(dir=folder) as file:
+            fill(stored)
+            pages = mapped(stored)
+            if bytes_in_memory(pages) <= self._table_bytes:
+                return read_table(pages)
+            return map_table(pages, file)

@@ -82,17 +82,23 @@ def reading_of(table: pa.Table) -> dict[str, Any]:
     return reading
 
 
-def read_table(data: bytes) -> pa.Table:
+def mapped(file: BufferedRandom) -> pa.Buffer:
+    """The content of a file, which may be closed: memory is only lent its pages."""
+    file.flush()
+    return pa.py_buffer(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ))
+
+
+def read_table(data: bytes | pa.Buffer) -> pa.Table:
     """The whole table, each column in one chunk."""
     # Not by pq.read_table, which loads the dataset machinery: 13 MB in every process.
     table = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
     return table.unify_dictionaries().combine_chunks()
 
 
-def map_table(data: bytes, file: BufferedRandom) -> pa.Table:
-    """The whole table in this file, which holds it from now on: memory is only lent its pages.
+def map_table(data: bytes | pa.Buffer, file: BufferedRandom) -> pa.Table:
+    """The whole table, unpacked into this file and mapped from it.
 
-    The file may be closed, and may have no name: the table keeps it. OSError where it is too small.
+    The file may be closed, and may have no name: the table keeps it. OSError where it has no room.
     """
     stored = pq.ParquetFile(pa.BufferReader(data))
     # The streaming form: the other one wants one dictionary for all pieces.
@@ -100,13 +106,11 @@ def map_table(data: bytes, file: BufferedRandom) -> pa.Table:
         for group in range(stored.num_row_groups):
             writer.write_table(stored.read_row_group(group, use_threads=False))
             release_memory()
-    file.flush()
-    mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
-    with pa.ipc.open_stream(pa.BufferReader(pa.py_buffer(mapped))) as reader:
+    with pa.ipc.open_stream(pa.BufferReader(mapped(file))) as reader:
         return reader.read_all().unify_dictionaries()
 
 
-def bytes_in_memory(data: bytes) -> int:
+def bytes_in_memory(data: bytes | pa.Buffer) -> int:
     """About how much memory the table takes where it is read as a whole."""
     metadata = pq.ParquetFile(pa.BufferReader(data)).metadata
     return metadata.num_rows * metadata.num_columns * _CELL_BYTES

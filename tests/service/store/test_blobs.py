@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import pytest
@@ -64,6 +65,17 @@ def test_what_is_put_comes_back(sessions: Sessions, n_bytes: int) -> None:
     assert get(sessions, sha256) == data
 
 
+@pytest.mark.parametrize("n_bytes", [0, 1, CHUNK_BYTES + 1])
+def test_a_file_gets_the_bytes_in_place_of_its_own(sessions: Sessions, n_bytes: int) -> None:
+    data = bytes(range(256)) * (n_bytes // 256 + 1)
+    sha256 = put(sessions, data[:n_bytes])
+    file = BytesIO(b"half of an earlier copy")
+    file.seek(5)
+    with sessions.read() as session:
+        blobs.copy(session, sha256, file)
+    assert file.getvalue() == data[:n_bytes]
+
+
 def test_the_same_bytes_are_kept_once(sessions: Sessions) -> None:
     assert put(sessions, b"weights") == put(sessions, b"weights")
     assert n_chunks(sessions) == 1
@@ -80,6 +92,8 @@ def test_rotten_bytes_are_not_handed_out_and_mended_by_putting_again(sessions: S
         session.execute(update(BlobChunkRow).values(data=b"weightz"))
     with pytest.raises(IntegrityError, match=sha256):
         get(sessions, sha256)
+    with sessions.read() as session, pytest.raises(IntegrityError, match=sha256):
+        blobs.copy(session, sha256, BytesIO())
     put(sessions, b"weights")
     assert get(sessions, sha256) == b"weights"
 

@@ -72,9 +72,10 @@ def test_a_run_in_a_file_has_the_bits_of_one_in_memory(tmp_path: Path) -> None:
     network = NetworkSpec(embeddings=(EmbeddingSpec(column="island", dimension=2),))
     wish = ModelWish(target="species", network=network, training={"epochs": 3})
     plan = resolve(wish, data.profile)
+    content = stored(data.table)
     found = []
     for scratch in (Scratch(), Scratch(tmp_path, mapped_bytes=0)):
-        table = scratch.table(stored(data.table))
+        table = scratch.table(lambda file: file.write(content))
         assert (table.column("year").num_chunks == 1) == (scratch.matrix((1,), FLOAT).base is None)
         prepared = prepare(table, plan, scratch)
         state = TrainingState.initial(prepared.network, plan.training, plan.seed)

@@ -37,6 +37,7 @@ def train(  # noqa: PLR0913 - one argument for each option of the command line
     learning_rate: Annotated[float | None, typer.Option(help="Of Adam.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Rows of a step.")] = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same weights.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
     name: Annotated[str | None, typer.Option(help="Register the model as this.")] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Stay until it ends.")] = True,
     as_json: JsonOption = False,
@@ -52,6 +53,7 @@ def train(  # noqa: PLR0913 - one argument for each option of the command line
             "features": feature or None,
             "training": _set_only(training) or None,
             "seed": seed,
+            "device": device,
             "model": name,
         }
         dataset_id = _dataset_id(client, file)

@@ -77,8 +77,9 @@ def test_a_run_that_failed_is_exit_code_1_with_its_reason(
 
 def test_every_option_reaches_the_wish(server: ScriptedServer, slope: Slope, table: str) -> None:
     _will_end(server, "succeeded")
+    more = ("--network", "8,4", "--device", "cpu")
     options = "--feature x --feature z --epochs 9 --learning-rate 0.5 --batch-size 4 --seed 7"
-    slope("train", table, "--target", "y", *options.split(), "--name", "line", "--network", "8,4")
+    slope("train", table, "--target", "y", *options.split(), "--name", "line", *more)
     assert _wish(server) == {
         "dataset_id": wire.DATASET_ID,
         "target": "y",
@@ -90,6 +91,7 @@ def test_every_option_reaches_the_wish(server: ScriptedServer, slope: Slope, tab
             "optimizer": {"type": "adam", "learning_rate": 0.5},
         },
         "seed": 7,
+        "device": "cpu",
         "model": "line",
     }
 

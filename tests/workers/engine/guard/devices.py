@@ -23,6 +23,7 @@ def _devices() -> dict[str, Callable[[], Any]]:
     if find_spec("cupy") is not None:
         backend = import_module("workers.engine.backend_cuda")
         if backend.is_available():
+            backend.take_gpu()
             found["cuda"] = import_module("workers.engine.kernels.cuda").cuda_kernels
     return found
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
+from contextlib import contextmanager
 from io import BytesIO
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
@@ -13,7 +15,7 @@ import numpy as np
 from workers.tabular.parquet import bytes_in_memory, map_table, mapped, read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import IO
 
@@ -47,13 +49,9 @@ class Scratch:
         n_bytes = math.prod(shape) * dtype.itemsize
         if self._folder is None or n_bytes <= self._matrix_bytes:
             return np.empty(shape, dtype)
-        with TemporaryFile(dir=self._folder) as file:
-            try:
-                # Without blocks of its own, a page that finds no room would kill the process.
-                os.posix_fallocate(file.fileno(), 0, n_bytes)
-            except OSError as error:
-                message = f"no room for {n_bytes} bytes in the run's folder"
-                raise MemoryError(message) from error
+        with _room(), TemporaryFile(dir=self._folder) as file:
+            # Without blocks of its own, a page that finds no room would kill the process.
+            os.posix_fallocate(file.fileno(), 0, n_bytes)
             # As a plain array: slices of a memmap take several times as long.
             return np.asarray(np.memmap(file, dtype, "r+", shape=shape))
 
@@ -63,10 +61,8 @@ class Scratch:
             stored = BytesIO()
             fill(stored)
             return read_table(stored.getvalue())
-        try:
+        with _room():
             return self._mapped_table(fill, self._folder)
-        except OSError as error:
-            raise MemoryError("no room for the table in the run's folder") from error
 
     def _mapped_table(self, fill: Callable[[IO[bytes]], object], folder: Path) -> pa.Table:
         with TemporaryFile(dir=folder) as stored, TemporaryFile(dir=folder) as file:
@@ -75,3 +71,14 @@ class Scratch:
             if bytes_in_memory(pages) <= self._table_bytes:
                 return read_table(pages)
             return map_table(pages, file)
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """Say of a full disk what it is to a run."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise MemoryError("no room in the folder for a run's data") from error

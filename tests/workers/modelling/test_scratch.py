@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from workers.modelling.scratch import MAPPED_MATRIX_BYTES, Scratch
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import IO
 
 FLOAT = np.dtype(np.float32)
 
@@ -59,6 +61,19 @@ def test_without_room_there_is_an_error_and_no_crash(tmp_path: Path) -> None:
     scratch = Scratch(tmp_path)
     with pytest.raises(MemoryError, match="no room"):
         scratch.matrix((2**44,), FLOAT)
+
+
+def test_a_disk_that_is_full_is_told_from_other_troubles(tmp_path: Path) -> None:
+    def full(_file: IO[bytes]) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def gone(_file: IO[bytes]) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with pytest.raises(MemoryError, match="no room"):
+        Scratch(tmp_path).table(full)
+    with pytest.raises(OSError, match="Input/output"):
+        Scratch(tmp_path).table(gone)
 
 
 def stored(table: pa.Table) -> bytes:

@@ -23,7 +23,9 @@ COPY service service
 COPY workers workers
 COPY migrations migrations
 RUN .venv/bin/pip install --no-index --no-deps --no-build-isolation . \
-    && .venv/bin/python -m compileall -q .venv
+    && .venv/bin/python -m compileall -q .venv \
+    # For every level of processors that a container may find itself on: nobody waits for a compiler.
+    && .venv/bin/python -m workers.engine.kernels.native.warm --all
 
 FROM build AS build-gpu
 COPY requirements-gpu.txt ./

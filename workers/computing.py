@@ -12,7 +12,9 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal, cast
 
-from workers.engine.kernels.plain import PLAIN
+from workers.engine.kernels.chunk import CHUNKED
+from workers.engine.kernels.native.compiling import KernelsError
+from workers.engine.kernels.native.library import load
 
 if TYPE_CHECKING:
     from workers.engine.kernels.contract import Kernels
@@ -34,7 +36,7 @@ def kernels_for(device: Device) -> Kernels:
         DeviceError: there is no such device here, or not what it needs.
     """
     if device == "cpu":
-        return PLAIN
+        return CHUNKED
     try:
         # By name, and here alone: CuPy is there on GPU nodes only.
         backend = import_module("workers.engine.backend_cuda")
@@ -49,12 +51,17 @@ def kernels_for(device: Device) -> Kernels:
 
 
 def check(device: Device) -> str:
-    """Open the device in a process of its own, and return its name.
+    """Open a GPU in a process of its own, load the kernels of a CPU in this; return its name.
 
     Raises:
         DeviceError: as `kernels_for`.
     """
     if device == "cpu":
+        try:
+            # Before the pool forks, which then shares them, and before any run can wait for them.
+            load()
+        except KernelsError as error:
+            raise DeviceError(str(error)) from error
         return device
     command = (sys.executable, "-m", __name__)
     try:

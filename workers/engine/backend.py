@@ -38,13 +38,13 @@ def dtype_of(precision: Precision) -> DType:
     return np.dtype(np.float32 if precision == "float32" else np.float64)
 
 
-def blas_libraries() -> tuple[Blas, ...]:
-    """The BLAS that NumPy computes with; all that the process has loaded where it is not told.
+def blas_libraries(package: str = "numpy") -> tuple[Blas, ...]:
+    """The BLAS that a package computes with; all that the process has loaded where it is not told.
 
-    A NumPy wheel brings its own, in a folder of its name; another package may have loaded another.
+    A wheel of NumPy or SciPy brings its own, in a folder of its name.
     """
     loaded = [found for found in threadpoolctl.threadpool_info() if found["user_api"] == "blas"]
-    own = [found for found in loaded if Path(found["filepath"]).parent.name.startswith("numpy")]
+    own = [found for found in loaded if Path(found["filepath"]).parent.name.startswith(package)]
     return tuple(
         Blas(
             library=str(found["internal_api"]),

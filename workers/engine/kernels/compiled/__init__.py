@@ -8,6 +8,7 @@ from workers.engine.kernels.compiled.activations import ACTIVATIONS
 from workers.engine.kernels.compiled.losses import LOSSES
 from workers.engine.kernels.compiled.masks import Masks
 from workers.engine.kernels.compiled.updates import UPDATES
+from workers.engine.kernels.native.numerics import numerics
 from workers.engine.kernels.plain import PLAIN
 
 COMPILED = replace(
@@ -17,4 +18,5 @@ COMPILED = replace(
     losses={**PLAIN.losses, **LOSSES},
     updates={**PLAIN.updates, **UPDATES},
     mask=Masks,
+    numerics=numerics(),
 )

@@ -1,51 +1,83 @@
-"""Compiling the kernels where they are missing: by a compiler in a process of its own."""
+"""The kernels' machine code: read where it lies, or compiled by a compiler in its own process."""
 
 from __future__ import annotations
 
+import json
+import logging
 import subprocess
 import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from workers.engine.kernels.native.folders import INDEX, find, first_writable
+from workers.engine.kernels.native.folders import find, first_writable, index_of
+from workers.engine.kernels.native.interface import PRECISIONS
 
 if TYPE_CHECKING:
     from workers.engine.kernels.native.processor import Target
 
 _COMPILER = "workers.engine.kernels.source.build"
 
+_log = logging.getLogger(__name__)
+
 
 class KernelsError(RuntimeError):
-    """There are no compiled kernels, and none can be made here."""
+    """The kernels do not compile."""
 
 
-def ensure(target: Target, folders: tuple[Path, ...]) -> Path:
-    """The folder with all kernels for a target, compiled now (half a minute) if there is none.
+class ObjectCode(NamedTuple):
+    """An object file, and the name of the kernel's function in it."""
 
-    Raises KernelsError where nothing can be written, or the compiler fails.
+    data: bytes
+    symbol: str
+
+
+def object_codes(target: Target, folders: tuple[Path, ...]) -> dict[str, ObjectCode]:
+    """Every kernel for a target, by name and precision, as `activate-float32`.
+
+    Compiled now (half a minute) where none of the folders has them, and kept in the first that can
+    be written, if any can.
+
+    Raises KernelsError where they do not compile.
     """
     found = find(folders)
     if found is not None:
-        return found
+        return _read(found)
     folder = first_writable(folders)
-    if folder is None:
-        raise KernelsError(f"no kernels for {target.cpu}, and none of {folders} can be written")
+    _log.warning("compiling the kernels for %s, to be kept in %s", target.cpu, folder)
     # Filled beside its place, then moved there whole: another process may be doing the same.
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{target.cpu}-") as beside:
+    parent = None if folder is None else folder.parent
+    with tempfile.TemporaryDirectory(dir=parent, prefix=f".{target.cpu}-") as beside:
         filled = Path(beside) / target.cpu
         filled.mkdir(mode=0o755)
         _compile(filled, target)
-        with suppress(OSError):
-            filled.rename(folder)
-    if not (folder / INDEX).is_file():
-        raise KernelsError(f"{folder} cannot be replaced")
-    return folder
+        codes = _read(filled)
+        if folder is not None:
+            with suppress(OSError):
+                filled.rename(folder)
+    return codes
+
+
+def _read(folder: Path) -> dict[str, ObjectCode]:
+    return {
+        name: ObjectCode((folder / f"{name}.o").read_bytes(), symbol)
+        for precision in PRECISIONS
+        for name, symbol in json.loads(index_of(folder, precision).read_text()).items()
+    }
 
 
 def _compile(folder: Path, target: Target) -> None:
-    command = (sys.executable, "-m", _COMPILER, str(folder), *target)
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ours
-    if done.returncode != 0:
-        raise KernelsError(f"the kernels do not compile for {target.cpu}: {done.stderr.strip()}")
+    """Both precisions at once, each by a process."""
+    compilers = [
+        subprocess.Popen(  # noqa: S603 - ourselves
+            (sys.executable, "-m", _COMPILER, str(folder), precision, *target),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for precision in PRECISIONS
+    ]
+    said = [compiler.communicate()[1] for compiler in compilers]
+    for compiler, words in zip(compilers, said, strict=True):
+        if compiler.returncode != 0:
+            raise KernelsError(f"the kernels do not compile for {target.cpu}: {words.strip()}")

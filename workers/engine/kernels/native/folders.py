@@ -14,15 +14,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workers.engine.kernels.native.interface import PRECISIONS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-INDEX = "index.json"
-"""Written last: where it is, everything is."""
-
 _FOLDER = "slope-kernels"
 _KERNELS = Path(__file__).parent.parent
-_SOURCES = (*_KERNELS.glob("source/*.py"), _KERNELS / "program.py", *_KERNELS.glob("native/*.py"))
+_SOURCES = (
+    *_KERNELS.glob("source/*.py"),
+    _KERNELS / "program.py",
+    _KERNELS / "native/interface.py",
+)
 
 
 @cache
@@ -40,9 +43,17 @@ def candidates(environ: Mapping[str, str], cpu: str) -> tuple[Path, ...]:
     return (Path(sys.prefix) / _FOLDER / key() / cpu, state / "kernels" / key() / cpu)
 
 
+def index_of(folder: Path, precision: str) -> Path:
+    """The file written last: where it is, every kernel of the precision is."""
+    return folder / f"{precision}.json"
+
+
 def find(folders: tuple[Path, ...]) -> Path | None:
     """The first that has all kernels, or None."""
-    return next((folder for folder in folders if (folder / INDEX).is_file()), None)
+    for folder in folders:
+        if all(index_of(folder, precision).is_file() for precision in PRECISIONS):
+            return folder
+    return None
 
 
 def first_writable(folders: tuple[Path, ...]) -> Path | None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-import json
 import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from llvmlite import binding
 
-from workers.engine.kernels.native.compiling import ensure
+from workers.engine.kernels.native.compiling import object_codes
 from workers.engine.kernels.native.folders import candidates
-from workers.engine.kernels.native.interface import ENTRIES
+from workers.engine.kernels.native.interface import ENTRIES, PRECISIONS
 from workers.engine.kernels.native.processor import this_target
 from workers.engine.kernels.native.symbols import provide_blas, provide_library
 
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from workers.engine.backend import DType
+
+_ENGINES: list[Any] = []
 
 _KINDS: dict[str, Any] = {"i": ctypes.c_int64, "d": ctypes.c_double, "v": None}
 
@@ -36,25 +37,30 @@ def load() -> dict[str, Callable[..., Any]]:
     To be called before a process says that it is ready, and before it forks: children share them.
     """
     target = this_target()
-    folder = ensure(target, candidates(os.environ, target.cpu))
-    engine = _engine()
-    names = json.loads((folder / "index.json").read_text())
-    for name in names:
-        data = (folder / f"{name}.o").read_bytes()
-        engine.add_object_file(binding.ObjectFileRef.from_data(data))
-    engine.finalize_object()
-    return {name: _function(name, engine.get_function_address(names[name])) for name in names}
-
-
-@cache
-def _engine() -> Any:
-    """What lays machine code out in memory; it lives as long as the process."""
+    codes = object_codes(target, candidates(os.environ, target.cpu))
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     provide_blas()
     provide_library()
+    functions = {}
+    # Each by itself: the two compilers gave their functions the same names.
+    for precision in PRECISIONS:
+        names = [name for name in codes if name.endswith(precision)]
+        engine = _engine([codes[name].data for name in names])
+        for name in names:
+            functions[name] = _function(name, engine.get_function_address(codes[name].symbol))
+        _ENGINES.append(engine)
+    return functions
+
+
+def _engine(object_files: list[bytes]) -> Any:
+    """What lays machine code out in memory, where it stays as long as this lives."""
     machine = binding.Target.from_default_triple().create_target_machine(jit=True)
-    return binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
+    for data in object_files:
+        engine.add_object_file(binding.ObjectFileRef.from_data(data))
+    engine.finalize_object()
+    return engine
 
 
 def _function(name: str, address: int) -> Callable[..., Any]:

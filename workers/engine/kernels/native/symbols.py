@@ -9,6 +9,9 @@ from scipy.linalg import cython_blas
 
 from workers.engine.kernels.native.interface import DGEMM, SGEMM
 
+BLAS_PACKAGE = "scipy"
+"""Whose BLAS the compiled products call."""
+
 _FROM_C = ("erfc", "memcpy", "memmove", "memset")
 
 _NEVER_CALLED = (

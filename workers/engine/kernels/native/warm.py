@@ -6,13 +6,14 @@ For this machine's processor, or with --all for every level that an image may me
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import platform
 import shutil
 import sys
 
-from workers.engine.kernels.native.compiling import ensure
-from workers.engine.kernels.native.folders import candidates, key
+from workers.engine.kernels.native.compiling import object_codes
+from workers.engine.kernels.native.folders import candidates, find, key
 from workers.engine.kernels.native.processor import targets, this_target
 
 
@@ -21,11 +22,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--all", action="store_true", help="for every level of processors")
     wanted = targets(platform.machine()) if parser.parse_args().all else (this_target(),)
+    logging.disable()
     for target in wanted:
         folder = candidates(os.environ, target.cpu)[0]
-        if not folder.exists():
+        if find((folder,)) is None:
             sys.stderr.write(f"Compiling the kernels for {target.cpu} (once; half a minute) ...\n")
-        ensure(target, (folder,))
+        object_codes(target, (folder,))
         for other in folder.parent.parent.iterdir():
             if other.name != key():
                 shutil.rmtree(other)

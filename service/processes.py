@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-Role = Literal["supervisor", "broker", "api", "worker", "reconciler"]
+Role = Literal["supervisor", "broker", "api", "worker", "worker-cuda", "reconciler"]
 
 # <linux/prctl.h>
 _PR_SET_PDEATHSIG = 1

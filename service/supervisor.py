@@ -95,10 +95,13 @@ class Supervisor:
         self._state_dir = settings.state_dir.resolve()
         self._signals = SignalQueue(*STOP, signal.SIGCHLD)
         self._broker = self._broker_child()
-        self._worker = self._python_child("worker", worker_module)
+        self._workers = [self._python_child("worker", worker_module, SLOPE_DEVICE="cpu")]
+        if settings.device == "cuda":
+            # Beside the other, which takes the runs that ask for no GPU.
+            self._workers.append(self._python_child("worker-cuda", worker_module))
         self._api = self._python_child("api", "service.app")
         self._reconciler = self._python_child("reconciler", "service.reconciler")
-        self._children = [self._api, self._worker, self._reconciler]
+        self._children = [self._api, *self._workers, self._reconciler]
 
     def run(self) -> int:
         """Start everything, keep it running, and end it when a signal says so."""
@@ -120,8 +123,9 @@ class Supervisor:
         if self._broker is not None:
             broker_server.make_socket_dir(self._settings.broker_socket)
             self._broker.start()
-        # Its imports take as long as the migrations; it looks at the database after both.
-        self._worker.start()
+        # Their imports take as long as the migrations; they look at the database after both.
+        for worker in self._workers:
+            worker.start()
         self._run_admin("migrate", "--first-key", str(self._state_dir / "api-key"))
         if self._broker is not None:
             self._await_broker(self._broker)
@@ -204,9 +208,10 @@ class Supervisor:
         )
         return Child(Program("broker", command, self._environ), self._state_dir, self._clock)
 
-    def _python_child(self, role: Role, module: str) -> Child:
+    def _python_child(self, role: Role, module: str, **environ: str) -> Child:
         command = (sys.executable, "-m", module)
-        return Child(Program(role, command, self._environ), self._state_dir, self._clock)
+        program = Program(role, command, {**self._environ, **environ})
+        return Child(program, self._state_dir, self._clock)
 
     @property
     def _url(self) -> str:

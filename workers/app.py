@@ -26,7 +26,7 @@ from threadpoolctl import threadpool_info
 from service.clock import SystemClock
 from service.ids import new_id
 from service.logs import configure_logs
-from service.processes import write_pid
+from service.processes import Role, write_pid
 from service.settings import load_settings
 from service.store.blobs import Blobs
 from service.store.broker import QUEUES, Broker, celery_settings
@@ -35,6 +35,7 @@ from service.usecases.leases import Leases
 from service.usecases.reconcile import Reconciler
 from service.usecases.workers import WorkerIdentity, Workers
 from workers.computing import DeviceError, check, kernels_for
+from workers.engine.speed import measure
 from workers.modelling.scratch import Scratch
 from workers.presence import INTERVAL_S, Presence
 from workers.runner import Runner
@@ -64,9 +65,17 @@ def presence() -> Presence:
         host=socket.gethostname(),
         queues=(QUEUES[settings.device],),
         slots=_n_processes(),
+        speed=_speed(),
     )
     reconciler = Reconciler(sessions, Broker(settings.resolved_redis_url))
     return Presence(identity, Workers(sessions), reconciler, sessions)
+
+
+def _speed() -> dict[str, float] | None:
+    """Return what this machine trains at; a GPU is not opened for it."""
+    if settings.device != "cpu":
+        return None
+    return measure(kernels_for(settings.device)).to_plain()
 
 
 @cache
@@ -145,7 +154,8 @@ def _check_device(**_: Any) -> None:
 
 
 def _write_pid(**_: Any) -> None:
-    write_pid(settings.state_dir, "worker", os.getpid())
+    role: Role = "worker" if settings.device == "cpu" else "worker-cuda"
+    write_pid(settings.state_dir, role, os.getpid())
 
 
 def _share_memory(**_: Any) -> None:

@@ -175,6 +175,25 @@ def test_a_run_that_is_made_while_the_broker_is_away_starts_once_it_is_back(
     assert run["status"] == "succeeded"
 
 
+def test_a_gpu_that_is_not_there_is_told_and_holds_up_nothing_else(tmp_path: Path) -> None:
+    hidden = {"SLOPE_DEVICE": "cuda", "CUDA_VISIBLE_DEVICES": "", "SLOPE_WORKER_PROCESSES": "1"}
+    service = Service(tmp_path / "var", hidden)
+    try:
+        log = service.state_dir / "logs" / "worker-cuda.log"
+        told = service.await_that(log.read_text, lambda text: "SLOPE_DEVICE=cuda: " in text)
+        assert "Traceback" not in told
+        file = {"file": ("penguins.csv", PENGUINS.read_bytes(), "text/csv")}
+        dataset_id = service.client.post("/v1/datasets", files=file).json()["id"]
+        wish = {"dataset_id": dataset_id, "target": "species", "training": {"epochs": 3}}
+        refused = service.client.post("/v1/runs", json={**wish, "device": "cuda"})
+        assert (refused.status_code, refused.json()["code"]) == (422, "device_unavailable")
+        answer = service.client.post("/v1/runs", json=wish)
+        run = service.await_run(answer.json()["id"], "succeeded", "failed")
+        assert (run["status"], run["device"]) == ("succeeded", "cpu")
+    finally:
+        service.close()
+
+
 def is_gone(process: psutil.Process) -> bool:
     try:
         return process.status() == psutil.STATUS_ZOMBIE

@@ -45,7 +45,7 @@ def test_the_readme_names_every_route_and_no_other(sqlite_url: str, tmp_path: Pa
 
 def test_the_curl_examples_run_as_printed(service: Service) -> None:
     blocks = re.findall(r"^```bash\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     script = "set -eo pipefail\n" + "".join(blocks)
     script = script.replace("http://127.0.0.1:8000", service.base_url)
     script = script.replace("var/api-key", str(service.state_dir / "api-key"))
@@ -63,3 +63,4 @@ def test_the_curl_examples_run_as_printed(service: Service) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
     assert '"to":"succeeded"' in result.stdout
     assert '"label":"Chinstrap"' in result.stdout
+    assert '"worked":"layers.0.weight[0] = 1 - 0.1 * (-8) = 1.8"' in result.stdout

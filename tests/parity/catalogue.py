@@ -8,6 +8,7 @@ from typing import Any, get_args
 from workers.engine import spec
 
 ACTIVATIONS: tuple[str, ...] = get_args(spec.Activation)
+POINTWISE: tuple[spec.PointwiseActivation, ...] = get_args(spec.PointwiseActivation)
 OUTPUT_ACTIVATIONS: tuple[str, ...] = get_args(spec.OutputActivation)
 INITIALIZERS: tuple[str, ...] = get_args(spec.Initializer)
 MONITORS: tuple[str, ...] = get_args(spec.Monitor)

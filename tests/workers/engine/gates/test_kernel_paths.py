@@ -9,16 +9,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from tests.parity import catalogue
 from tests.parity.case import GATES, Case, deviation, in_single_precision
 from tests.parity.cases.table import cases
+from tests.parity.cases.trainings import BASE, Training, case_of, has_jump
 from tests.parity.ours.table import compute
-from tests.parity.problems import network_of
-from tests.parity.specs import training
+from tests.parity.problems import Problem, network_of
+from tests.parity.specs import training as training_of
 from tests.workers.engine.guard.kernels import Transfers, guard_kernels
 from workers.engine.chunk_plan import covers
 from workers.engine.kernels.chunk import CHUNKED
 from workers.engine.kernels.compiled import COMPILED
 from workers.engine.kernels.plain import PLAIN
+from workers.engine.spec import (
+    AdamWSpec,
+    BinaryCrossEntropySpec,
+    DenseSpec,
+    DropoutSpec,
+    MseSpec,
+    NetworkSpec,
+    SgdSpec,
+    SoftmaxCrossEntropySpec,
+)
 
 if TYPE_CHECKING:
     from tests.parity.case import Arrays
@@ -38,6 +50,16 @@ PARTS = {"training": 2, "lbfgs": 4}
 """In float32 a training takes this part of its steps: later on every rounding has grown."""
 
 
+HEADS = (
+    (MseSpec(), "identity"),
+    (BinaryCrossEntropySpec(), "sigmoid"),
+    (SoftmaxCrossEntropySpec(label_smoothing=0.1), "softmax"),
+    (MseSpec(), "gelu"),
+)
+ADAMW = AdamWSpec(learning_rate=0.003)
+NESTEROV = SgdSpec(learning_rate=0.01, momentum=0.9, nesterov=True)
+
+
 @cache
 def every_case() -> list[Case]:
     """Of seed 0."""
@@ -55,16 +77,52 @@ def of_kind(kind: str) -> list[Case]:
 def test_every_path_gives_the_numbers_of_the_reference(
     path: str, kind: str, precision: str
 ) -> None:
-    """Gates: 1e-12 in float64, and 1e-5 in float32; trainings over 100 and 50 steps."""
+    """Gates: 1e-12 in float64 and 1e-5 in float32; trainings over 100 and 50 steps.
+
+    In float32 without jumps of the gradient: no two roundings jump at the same step.
+    """
     misses = {}
     for case in of_kind(kind):
         if path == "chunk" and not _is_covered(case):
+            continue
+        if precision == "float32" and "training" in case.options and has_jump(case.options):
             continue
         case = _in(precision, case)
         gap = deviation(compute(case, PATHS[path]), compute(_reference(case), PLAIN))
         if not gap <= LIMITS[precision]:
             misses[case.name] = gap
     assert not misses
+
+
+@pytest.mark.parametrize("precision", LIMITS)
+@pytest.mark.parametrize("units", [(1, 1), (16, 16), (67, 130), (256, 17)])
+@pytest.mark.parametrize("path", PATHS)
+def test_no_path_loses_the_ends_of_its_vectors(
+    path: str, units: tuple[int, int], precision: str
+) -> None:
+    """Widths and batches around those of vector registers; every pointwise activation and head.
+
+    By descent in float32: Adam makes full steps of gradients that are nothing but rounding.
+    """
+    for number, activation in enumerate(catalogue.POINTWISE):
+        loss, output = HEADS[number % len(HEADS)]
+        dense = [DenseSpec(units=width, activation=activation) for width in units]
+        layers = (dense[0], DropoutSpec(rate=0.3), dense[1])
+        problem = Problem(
+            NetworkSpec(layers=layers, skip=True),
+            loss,
+            output,
+            n_inputs=units[1] + 1,
+            n_outputs=1 + number,
+            rows=137,
+            weighted=True,
+        )
+        optimizer = ADAMW if precision == "float64" else NESTEROV
+        spec = replace(BASE, epochs=4, batch_size=64, loss=loss, optimizer=optimizer)
+        training = Training(f"{units} {activation}", problem, spec)
+        case = _in(precision, case_of(0, training, "training"))
+        gap = deviation(compute(case, PATHS[path]), compute(_reference(case), PLAIN))
+        assert gap <= LIMITS[precision], activation
 
 
 def test_a_chunk_covers_much_of_what_is_trained() -> None:
@@ -75,7 +133,7 @@ def test_a_chunk_covers_much_of_what_is_trained() -> None:
 def _is_covered(case: Case) -> bool:
     if "training" not in case.options:
         return False
-    return covers(network_of(case.options), training(case.options["training"]))
+    return covers(network_of(case.options), training_of(case.options["training"]))
 
 
 def _in(precision: str, case: Case) -> Case:

@@ -119,7 +119,14 @@ _TRAINING = {
     "batch_size": 32,
     "loss": {"type": "softmax_cross_entropy"},
     "optimizer": _ADAM,
+    "schedule": {"type": "one_cycle", "rise": 0.3},
     "early_stopping": None,
+    "clip_norm": 1.0,
+    "clip_value": None,
+    "accumulate": 1,
+    "ema_decay": None,
+    "class_weight": None,
+    "sample_weight": None,
     "shuffle": True,
     "precision": "float32",
 }
@@ -129,6 +136,8 @@ NETWORK = {
     "name": "one-hidden",
     "layers": [_LAYER],
     "output": None,
+    "skip": False,
+    "embeddings": [],
     "created_at": _AT,
 }
 NETWORK_VALIDATE = {

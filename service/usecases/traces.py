@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 # A trace computes for up to some seconds; predictions of the same process go on beside so many.
 AT_ONCE = 2
-_TURN_SECONDS = 5.0
+TURN_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,21 @@ class _Stored:
 class Traces:
     """Takes steps apart."""
 
-    def __init__(self, sessions: Sessions, blobs: Blobs, limits: Limits) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        blobs: Blobs,
+        limits: Limits,
+        *,
+        at_once: int = AT_ONCE,
+        turn_s: float = TURN_SECONDS,
+    ) -> None:
+        """Take at most `at_once` apart at a time; who waits longer than `turn_s` is sent away."""
         self._sessions = sessions
         self._blobs = blobs
         self._limits = limits
-        self._turns = BoundedSemaphore(AT_ONCE)
+        self._turns = BoundedSemaphore(at_once)
+        self._turn_s = turn_s
 
     def trace(self, project_id: str, wish: TraceRequest) -> Trace:
         """Return the first step of a training, or of one from a checkpoint, in every number.
@@ -69,7 +79,7 @@ class Traces:
         """
         check_whole(wish)
         stored = self._stored(project_id, wish)
-        if not self._turns.acquire(timeout=_TURN_SECONDS):
+        if not self._turns.acquire(timeout=self._turn_s):
             raise UnavailableError("tracer", retry_after_s=1.0)
         try:
             return self._taken_apart(wish, stored)

@@ -69,7 +69,10 @@ def test_rows_take_the_types_of_a_stored_table() -> None:
             "code": pa.array(["1", "2"]).dictionary_encode(),
         }
     )
-    rows = [{"count": 3.0, "at": "2026-01-02", "code": 2}, {"count": None}]
+    rows: list[dict[str, Any]] = [
+        {"count": 3.0, "at": "2026-01-02", "code": 2},
+        {"count": None},
+    ]
     table = table_like(rows, stored)
     assert table.schema.types == stored.schema.types
     assert table["code"].to_pylist() == ["2", None]

@@ -12,6 +12,7 @@ from service.usecases.plans import named_targets
 from workers.engine import cost
 from workers.engine.layers.initializers import default_for
 from workers.engine.spec import DenseSpec
+from workers.engine.speed import seconds_per_epoch
 from workers.modelling.findings import Findings
 from workers.modelling.hidden_layers import check_residuals
 from workers.modelling.plan import ModelWish, PlanError, PlanLimits
@@ -24,14 +25,18 @@ if TYPE_CHECKING:
     from service.schemas.networks import NetworkValidate
     from service.settings import Limits
     from workers.engine.spec import Layer
+    from workers.engine.speed import Speed
     from workers.modelling.plan import ModelPlan, PlanProblem
     from workers.tabular.profile import TableProfile
 
 
 def validate(
-    wish: NetworkValidate, profile: TableProfile | None, limits: Limits
+    wish: NetworkValidate, profile: TableProfile | None, limits: Limits, speed: Speed | None
 ) -> NetworkValidation:
-    """Return what the network would be on a table, or as much as is known without one."""
+    """Return what the network would be on a table, or as much as is known without one.
+
+    `speed` is a worker's; without one nothing is said of time.
+    """
     if profile is None or wish.target is None:
         warning = "Without a dataset and a target the number of inputs and outputs is open."
         findings = Findings()
@@ -46,7 +51,7 @@ def validate(
         plan = resolve(model_wish, profile, plan_limits(limits))
     except PlanError as error:
         return _without_table(wish, warnings=[], errors=_items(error.problems))
-    return _on_table(plan, profile)
+    return _on_table(plan, profile, speed)
 
 
 def plan_limits(limits: Limits) -> PlanLimits:
@@ -65,10 +70,13 @@ def _items(problems: Iterable[PlanProblem]) -> list[ProblemItem]:
     ]
 
 
-def _on_table(plan: ModelPlan, profile: TableProfile) -> NetworkValidation:
+def _on_table(plan: ModelPlan, profile: TableProfile, speed: Speed | None) -> NetworkValidation:
     network = planned_network(plan, profile)
     n_train = planned_training_rows(plan, profile)
     estimate = cost.estimate(network, plan.training, n_train)
+    warnings = [warning.detail for warning in plan.warnings]
+    if speed is None:
+        warnings.append("No worker has said how fast it trains: the time of an epoch is unknown.")
     return NetworkValidation(
         resolved=ResolvedNetwork(network=plan.network, training=plan.training),
         layers=[
@@ -83,8 +91,10 @@ def _on_table(plan: ModelPlan, profile: TableProfile) -> NetworkValidation:
         parameters=network.n_parameters,
         memory_bytes=estimate.memory_bytes,
         flops_per_epoch=estimate.flops_per_epoch,
-        seconds_per_epoch=cost.seconds_per_epoch(network, plan.training, n_train),
-        warnings=[warning.detail for warning in plan.warnings],
+        seconds_per_epoch=None
+        if speed is None
+        else seconds_per_epoch(network, plan.training, n_train, speed),
+        warnings=warnings,
         errors=[],
     )
 

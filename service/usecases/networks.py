@@ -14,6 +14,8 @@ from service.store.tables import DatasetRow, NetworkRow
 from service.usecases.idempotency import fulfil
 from service.usecases.network_validation import validate
 from service.usecases.paging import DEFAULT_LIMIT, newest_first
+from service.usecases.workers import Workers
+from workers.engine.speed import Speed
 from workers.tabular.profile import TableProfile
 
 if TYPE_CHECKING:
@@ -100,7 +102,12 @@ class Networks:
         Raises:
             NotFoundError: no such dataset in this project.
         """
-        return validate(wish, self._profile(project_id, wish.dataset_id), self._limits)
+        profile = self._profile(project_id, wish.dataset_id)
+        return validate(wish, profile, self._limits, self._speed())
+
+    def _speed(self) -> Speed | None:
+        said = Workers(self._sessions).speed()
+        return None if said is None else Speed.from_plain(said)
 
     def _profile(self, project_id: str, dataset_id: str | None) -> TableProfile | None:
         if dataset_id is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,8 @@ class WorkerIdentity:
     queues: Sequence[str]
     slots: int
     """Trainings at once."""
+    speed: Mapping[str, float] | None = None
+    """How fast it trains (the engine's Speed as plain data), where that was measured."""
 
 
 class Workers:
@@ -49,6 +51,7 @@ class Workers:
             "host": worker.host,
             "queues": list(worker.queues),
             "slots": worker.slots,
+            "speed": None if worker.speed is None else dict(worker.speed),
             "created_at": db_now(),
             "last_seen": db_now(),
             "draining": False,
@@ -82,6 +85,17 @@ class Workers:
         """Return how many workers gave a sign of life lately and take runs."""
         with self._sessions.read() as session:
             return session.scalar(select(func.count()).where(*is_alive())) or 0
+
+    def speed(self) -> dict[str, float] | None:
+        """Return how fast the worker that came last trains; None where none has said."""
+        latest = (
+            select(WorkerRow.speed)
+            .where(*is_alive(), WorkerRow.speed.is_not(None))
+            .order_by(WorkerRow.created_at.desc())
+            .limit(1)
+        )
+        with self._sessions.read() as session:
+            return session.scalar(latest)
 
     def forget(self) -> int:
         """Delete workers silent for a day; return how many."""

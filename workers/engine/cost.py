@@ -1,33 +1,39 @@
-"""What a training will cost: memory, operations, time; estimated before anything is allocated."""
+"""What a training will take, worked out before anything is allocated: memory and operations."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workers.engine import optimizers
+from workers.engine import batch_memory, chunk_plan
 from workers.engine.backend import dtype_of
 from workers.engine.batches import STRETCH_BYTES
-from workers.engine.network import Network
-from workers.engine.spec import (
-    AdamSpec,
-    DenseSpec,
-    MseSpec,
-    NetworkSpec,
-    TrainingSpec,
-)
-from workers.engine.training import TrainingData, TrainingState, train
+from workers.engine.forward import PORTION
+from workers.engine.layers.dense import Dense
+from workers.engine.optimizers.slots import slot_shapes
+from workers.engine.spec import LbfgsSpec
 
-VECTORS = 3
-"""Parameters, gradient, and the parameters with which the epoch began."""
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-_WORK_PER_UNIT = 60
-_WORK_PER_PARAMETER = {"sgd": 30, "adam": 100}
-"""Elementwise work, in operations of a matrix product that take as long: for each unit and row
-(bias, activation, both ways) and for each parameter and step. Measured; they are memory's price."""
+    from workers.engine.network import Network
+    from workers.engine.spec import TrainingSpec
+
+MAPPED_BYTES = 256 * 2**20
+"""Inputs of more bytes lie in a file, of which memory holds what is being read."""
+
+CHECKPOINT_COPIES = 2
+"""Of a checkpoint while it is written: tensor by tensor, and in one piece."""
+
+_PROBE_BYTES = 16
+"""For each parameter, while the forward pass tries how many rows it may take at once."""
+
+_LINE_SEARCH_VECTORS = 4
+"""Direction, trial parameters, trial gradient, and the best so far."""
+
+_INDEX_BYTES = np.dtype(np.intp).itemsize
 
 
 @dataclass(frozen=True)
@@ -38,79 +44,88 @@ class Cost:
     flops_per_epoch: int
 
 
-def estimate(network: Network, spec: TrainingSpec, n_rows: int) -> Cost:
-    """The cost of training on n_rows rows; validation is not counted."""
+def estimate(network: Network, spec: TrainingSpec, n_rows: int, n_validation: int = 0) -> Cost:
+    """The cost of training on n_rows rows; operations are those of the products alone."""
     itemsize = dtype_of(spec.precision).itemsize
-    vectors = VECTORS + len(optimizers.slot_names(spec.optimizer))
-    if spec.early_stopping is not None and spec.early_stopping.restore_best:
-        vectors += 1
-    row = itemsize * (network.n_inputs + network.n_outputs)
-    batch_size = min(spec.batch_size, n_rows)
-    # Per layer and row: the activation, its gradient, and what the kernel keeps beside them.
-    per_row = 4 * itemsize * sum(layer.n_outputs for layer in network.layers)
-    stretch = min(row * n_rows, max(STRETCH_BYTES, row * batch_size))
-    order = np.dtype(np.intp).itemsize * n_rows if spec.shuffle else 0
-    memory = row * n_rows + order + stretch
-    memory += vectors * itemsize * network.n_parameters
-    memory += per_row * (batch_size + n_rows % batch_size)
-    return Cost(memory_bytes=memory, flops_per_epoch=_flops_per_row(network) * n_rows)
+    kept = _kept_numbers(network, spec)
+    memory = itemsize * (kept + sum(_working_numbers(network, spec)))
+    memory += _data_bytes(network, spec, n_rows) + _batch_bytes(network, spec, n_rows)
+    passing = itemsize * CHECKPOINT_COPIES * kept
+    if n_validation:
+        memory += _validation_bytes(network, spec, n_validation)
+    if n_validation >= PORTION:
+        passing = max(passing, _PROBE_BYTES * network.n_parameters)
+    memory += passing
+    return Cost(memory_bytes=memory, flops_per_epoch=flops_per_row(network) * n_rows)
 
 
-def seconds_per_epoch(network: Network, spec: TrainingSpec, n_rows: int) -> float:
-    """The time of an epoch on this machine, without validation."""
-    speed = _speed()
-    steps = -(-n_rows // spec.batch_size)
-    units = sum(layer.n_outputs for layer in network.layers)
-    work = estimate(network, spec, n_rows).flops_per_epoch
-    work += n_rows * units * _WORK_PER_UNIT
-    work += steps * network.n_parameters * _WORK_PER_PARAMETER[spec.optimizer.type]
-    if spec.precision == "float64":
-        work *= 2
-    return work / speed.flops_per_s + steps * (len(network.layers) + 1) * speed.call_s
-
-
-def measured_speed() -> float:
-    """Operations (float32) per second of training at a middling size, measured once per process."""
-    return _speed().flops_per_s
-
-
-@dataclass(frozen=True)
-class _Speed:
-    flops_per_s: float
-    call_s: float
-
-
-@lru_cache(maxsize=1)
-def _speed() -> _Speed:
-    tiny, middling = _stack(4, (16,)), _stack(256, (256, 128))
-    call_s = _step_s(tiny, rows=16) / (len(tiny.layers) + 1)
-    step_s = _step_s(middling, rows=128) - call_s * (len(middling.layers) + 1)
-    elementwise = 128 * (256 + 128 + 2) * _WORK_PER_UNIT
-    elementwise += middling.n_parameters * _WORK_PER_PARAMETER["adam"]
-    work = _flops_per_row(middling) * 128 + elementwise
-    return _Speed(flops_per_s=work / step_s, call_s=call_s)
-
-
-def _step_s(network: Network, rows: int) -> float:
-    """Seconds of processor time per step, the best of some epochs of a few steps."""
-    spec = TrainingSpec(epochs=8, batch_size=rows, loss=MseSpec(), optimizer=AdamSpec())
-    steps = 4
-    X = np.ones((steps * rows, network.n_inputs), np.float32)
-    y = np.zeros((steps * rows, network.n_outputs), np.float32)
-    state = TrainingState.initial(network, spec, seed=0)
-    best, before = float("inf"), time.process_time()
-    for _ in train(network, state, TrainingData(X, y), spec, seed=0):
-        now = time.process_time()
-        best, before = min(best, (now - before) / steps), now
-    return best
-
-
-def _stack(n_inputs: int, units: tuple[int, ...]) -> Network:
-    spec = NetworkSpec(layers=tuple(DenseSpec(units=n) for n in units))
-    return Network(spec, n_inputs=n_inputs, n_outputs=2, output_activation="identity")
-
-
-def _flops_per_row(network: Network) -> int:
-    """Three products per layer, forward, dW and dX, of 2 I O each; the first has no dX."""
-    products = [2 * layer.n_inputs * layer.n_outputs for layer in network.layers]
+def flops_per_row(network: Network) -> int:
+    """Three products per dense layer, forward, dW and dX, of 2 I O each; the first has no dX."""
+    products = [2 * dense.n_inputs * dense.n_outputs for dense in dense_layers(network)]
+    if network.skip is not None:
+        products.append(2 * network.skip.n_inputs * network.n_outputs)
     return 3 * sum(products) - products[0]
+
+
+def dense_layers(network: Network) -> list[Dense]:
+    """Those that multiply, the output layer last."""
+    return [layer for layer in network.layers if isinstance(layer, Dense)]
+
+
+def _kept_numbers(network: Network, spec: TrainingSpec) -> int:
+    """Elements of a training's state, which a checkpoint holds."""
+    stopping = spec.early_stopping
+    vectors = 2  # the parameters, and those by which the last epoch was judged
+    vectors += stopping is not None and stopping.restore_best
+    vectors += spec.ema_decay is not None
+    shapes = slot_shapes(spec.optimizer, network.n_trainable).values()
+    return vectors * network.n_parameters + sum(int(np.prod(shape)) for shape in shapes)
+
+
+def _working_numbers(network: Network, spec: TrainingSpec) -> Iterator[int]:
+    """Elements of what a step needs besides: gradients."""
+    yield network.n_trainable
+    if spec.accumulate > 1:
+        yield network.n_trainable
+    if isinstance(spec.optimizer, LbfgsSpec):
+        yield _LINE_SEARCH_VECTORS * network.n_trainable
+
+
+def _data_bytes(network: Network, spec: TrainingSpec, n_rows: int) -> int:
+    """The table, and the order in which an epoch takes its rows."""
+    itemsize = dtype_of(spec.precision).itemsize
+    inputs = itemsize * network.n_inputs * n_rows
+    found = inputs if inputs <= MAPPED_BYTES else 0
+    found += _target_bytes(network, spec) * n_rows
+    if spec.class_weight is not None or spec.sample_weight is not None:
+        found += itemsize * n_rows
+    return found + (_INDEX_BYTES * n_rows if spec.shuffle else 0)
+
+
+def _validation_bytes(network: Network, spec: TrainingSpec, n_rows: int) -> int:
+    """Rows, outputs of this epoch and the last, parameters, and one portion on its way."""
+    itemsize = dtype_of(spec.precision).itemsize
+    numbers = n_rows * (network.n_inputs + 3 * network.n_outputs) + network.n_parameters
+    portion = batch_memory.forward_bytes(network, spec, min(n_rows, PORTION))
+    return itemsize * numbers + _target_bytes(network, spec) * n_rows + portion
+
+
+def _target_bytes(network: Network, spec: TrainingSpec) -> int:
+    if spec.loss.type == "softmax_cross_entropy":
+        return _INDEX_BYTES
+    return dtype_of(spec.precision).itemsize * network.n_outputs
+
+
+def _batch_bytes(network: Network, spec: TrainingSpec, n_rows: int) -> int:
+    """Everything whose size follows the batch's."""
+    itemsize = dtype_of(spec.precision).itemsize
+    batch_size = min(spec.batch_size, n_rows)
+    if chunk_plan.covers(network, spec):
+        plan = chunk_plan.plan(network, spec, batch_size)
+        copies = 1 + spec.shuffle  # one order per member, made of another
+        return itemsize * plan.memory_size + (copies - 1) * _INDEX_BYTES * n_rows
+    row = itemsize * network.n_inputs + _target_bytes(network, spec)
+    stretch = min(row * n_rows, max(STRETCH_BYTES, row * batch_size))
+    tail = n_rows % batch_size
+    sizes = (batch_size, tail) if tail else (batch_size,)
+    return stretch + sum(batch_memory.pass_bytes(network, spec, size) for size in sizes)

@@ -20,6 +20,7 @@ class WorkerRow(Base):
     host: Mapped[str] = mapped_column(String(255))
     queues: Mapped[list[Any]]
     slots: Mapped[int] = mapped_column(Integer, default=1)
+    speed: Mapped[dict[str, Any] | None]
     created_at: Mapped[CreatedAt]
     last_seen: Mapped[CreatedAt]
     draining: Mapped[bool] = mapped_column(default=False)

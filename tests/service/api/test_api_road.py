@@ -136,7 +136,7 @@ def test_a_network_is_validated_with_its_cost(client: TestClient, dataset: dict[
     answer = client.post("/v1/networks/validate", json=body).json()
     assert answer["errors"] == []
     assert answer["parameters"] == sum(layer["parameters"] for layer in answer["layers"])
-    assert answer["seconds_per_epoch"] > 0
+    assert answer["memory_bytes"] > 0
     open_ended = client.post("/v1/networks/validate", json={"network": body["network"]}).json()
     assert open_ended["layers"][0]["parameters"] is None
     wrong = client.post("/v1/networks/validate", json=body | {"target": "size"}).json()

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from service.usecases.workers import WorkerIdentity, Workers
+from workers.engine.speed import Speed
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from starlette.testclient import TestClient
+
+    from tests.service.api.conftest import Api
 
 PATH = "/v1/networks/validate"
 LAYERS: list[dict[str, Any]] = [
@@ -47,10 +55,45 @@ def test_every_layer_is_named_and_counted_on_a_table(
     assert by_name["embeddings.colour"]["parameters"] == 3 * 2
     assert found["parameters"] == sum(layer["parameters"] for layer in found["layers"])
     assert found["memory_bytes"] > 4 * found["parameters"]
-    assert found["seconds_per_epoch"] > 0
     resolved = found["resolved"]["network"]
     assert resolved["layers"][1]["initializer"] == "he_uniform"
     assert resolved["output"]["activation"] == "sigmoid"
+
+
+@pytest.fixture
+def worker_with_speed(api: Api) -> Iterator[Callable[[dict[str, float] | None], None]]:
+    """Announces a worker that says how fast it trains."""
+    workers = Workers(api.sessions)
+    worker = WorkerIdentity("wrk_fast", 1, "host", ["slope.cpu"], slots=1)
+    yield lambda speed: workers.announce(replace(worker, speed=speed))
+    workers.leave(worker.id)
+
+
+def test_the_time_of_an_epoch_is_that_of_the_worker_at_hand(
+    client: TestClient,
+    dataset: dict[str, Any],
+    worker_with_speed: Callable[[dict[str, float] | None], None],
+) -> None:
+    seconds = []
+    for epoch_s in (1.0, 3.0):
+        worker_with_speed(Speed(1e11, 1e-6, 1e-5, epoch_s).to_plain())
+        found = _validate(client, network=NETWORK, dataset_id=dataset["id"], target="kind")
+        seconds.append(found["seconds_per_epoch"])
+    assert seconds[1] - seconds[0] == pytest.approx(2.0)
+    assert found["warnings"] == []
+
+
+@pytest.mark.parametrize("said", [None, {"flops_per_s": 1e11}])
+def test_no_time_is_told_where_no_worker_has_said_its_speed(
+    client: TestClient,
+    dataset: dict[str, Any],
+    worker_with_speed: Callable[[dict[str, float] | None], None],
+    said: dict[str, float] | None,
+) -> None:
+    worker_with_speed(said)
+    found = _validate(client, network=NETWORK, dataset_id=dataset["id"], target="kind")
+    assert found["seconds_per_epoch"] is None
+    assert any("how fast it trains" in warning for warning in found["warnings"])
 
 
 def test_without_a_table_what_hangs_on_the_inputs_is_open(client: TestClient) -> None:

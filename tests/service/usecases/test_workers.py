@@ -37,6 +37,17 @@ def test_a_worker_is_there_from_its_announcement_until_it_leaves(sessions: Sessi
     assert not workers.seen(WORKER.id)
 
 
+def test_the_speed_is_that_of_a_worker_that_is_there(sessions: Sessions) -> None:
+    workers = Workers(sessions)
+    assert workers.speed() is None
+    workers.announce(WORKER)
+    assert workers.speed() is None
+    workers.announce(replace(WORKER, speed={"flops_per_s": 1e11}))
+    assert workers.speed() == {"flops_per_s": 1e11}
+    silence(sessions, ALIVE_S + 1.0)
+    assert workers.speed() is None
+
+
 def test_a_silent_worker_is_not_there_until_it_is_seen_again(sessions: Sessions) -> None:
     workers = Workers(sessions)
     workers.announce(WORKER)

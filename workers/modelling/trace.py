@@ -11,16 +11,15 @@ import pyarrow as pa
 
 from workers.engine import forward, schedules
 from workers.engine.kernels.plain import PLAIN
-from workers.engine.problem import Problem, TrainingData
+from workers.engine.problem import Problem
 from workers.engine.trace.step import trace_step
 from workers.modelling.checkpoint_weights import parameters_of
 from workers.modelling.codec import CodecError
 from workers.modelling.estimator import prepare
 from workers.modelling.plan import ModelPlan, PlanError, PlanProblem
-from workers.modelling.row_weights import RowWeights
-from workers.modelling.targets import ClassTarget, read_classes
+from workers.modelling.targets import ClassTarget
+from workers.modelling.trace_batch import batch_of, cells_at, truth_of
 from workers.modelling.trace_columns import input_columns, target_columns
-from workers.tabular.features import numbers_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from workers.engine.tensors import Array
     from workers.modelling.estimator import Prepared
 
-DEFAULT_ROWS = 8
 _SHOWN_INPUTS = 20_000
 
 
@@ -59,11 +57,15 @@ def trace(traced: Traced) -> dict[str, Any]:
     plan = traced.plan
     training = plan.training
     prepared = prepare(traced.table, replace(plan, training=replace(training, precision="float64")))
-    cells = _cells(traced, prepared)
-    truth = _truth(prepared, cells)
-    data = _data(prepared, cells, truth)
+    cells = traced.cells
+    if cells is None:
+        cells = cells_at(traced.table, traced.rows, prepared)
+    truth = truth_of(prepared, cells)
+    data = batch_of(prepared, cells, truth)
     rate = _first_rate(training, len(prepared.data.X))
-    problem = Problem(prepared.network, data, _one_step(training, rate, data), plan.seed, PLAIN)
+    problem = Problem(
+        prepared.network, data, _one_step(training, rate, len(data.X)), plan.seed, PLAIN
+    )
     parameters = _parameters(prepared, traced.checkpoint)
     found, after = trace_step(problem, parameters)
     schedule = training.schedule
@@ -90,61 +92,6 @@ def trace(traced: Traced) -> dict[str, Any]:
     }
 
 
-def _cells(traced: Traced, prepared: Prepared) -> pa.Table:
-    if traced.cells is not None:
-        return traced.cells
-    n_rows = traced.table.num_rows
-    rows = traced.rows
-    if rows is None:
-        return traced.table.take(np.sort(prepared.split.train)[:DEFAULT_ROWS])
-    beyond = [place for place, row in enumerate(rows) if row >= n_rows]
-    if beyond:
-        detail = f"The table has {n_rows} rows, counted from 0."
-        raise PlanError(
-            [PlanProblem(f"/rows/{place}", "out_of_range", detail, n_rows - 1) for place in beyond]
-        )
-    return traced.table.take(list(rows))
-
-
-def _truth(prepared: Prepared, cells: pa.Table) -> NDArray[Any]:
-    """The target of the cells, as in `HeldOut`."""
-    plan = prepared.plan
-    missing = np.zeros(cells.num_rows, np.bool_)
-    for name in plan.targets:
-        missing |= cells[name].is_null().to_numpy()
-    if missing.any():
-        detail = "Without a target there is nothing to learn from the row."
-        rows = np.flatnonzero(missing).tolist()
-        raise PlanError([PlanProblem(f"/rows/{row}", "missing_target", detail) for row in rows])
-    if not isinstance(prepared.target, ClassTarget):
-        return np.column_stack([numbers_of(cells[name]) for name in plan.targets])
-    labels, places = read_classes(cells[plan.targets[0]])
-    known = {label: place for place, label in enumerate(prepared.target.labels)}
-    unknown = [row for row, place in enumerate(places) if labels[place] not in known]
-    if unknown:
-        detail = f"The target is one of {len(known)} classes, and this is none of them."
-        raise PlanError(
-            [PlanProblem(f"/rows/{row}", "unknown_class", detail, len(known)) for row in unknown]
-        )
-    return np.array([known[label] for label in labels], np.intp)[places]
-
-
-def _data(prepared: Prepared, cells: pa.Table, truth: NDArray[Any]) -> TrainingData:
-    float64 = np.dtype(np.float64)
-    target = prepared.target
-    if isinstance(target, ClassTarget):
-        y = target.encode(truth, prepared.network)
-    else:
-        y = target.encode(truth)
-    training = prepared.plan.training
-    weights = RowWeights(cells, training, target, prepared.training_truth)
-    return TrainingData(
-        X=prepared.preprocessing.transform_table(cells, float64),
-        y=y,
-        weights=weights.of(np.arange(cells.num_rows), truth, float64),
-    )
-
-
 def _first_rate(training: TrainingSpec, n_train: int) -> float:
     """The learning rate of the first step that the plan's training takes."""
     batches = math.ceil(n_train / training.batch_size)
@@ -160,11 +107,11 @@ def _first_rate(training: TrainingSpec, n_train: int) -> float:
     return float(rates[0])
 
 
-def _one_step(training: TrainingSpec, rate: float, data: TrainingData) -> TrainingSpec:
+def _one_step(training: TrainingSpec, rate: float, n_rows: int) -> TrainingSpec:
     return replace(
         training,
         epochs=1,
-        batch_size=len(data.X),
+        batch_size=n_rows,
         optimizer=replace(training.optimizer, learning_rate=rate),
         schedule=None,
         early_stopping=None,

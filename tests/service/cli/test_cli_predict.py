@@ -63,6 +63,15 @@ def test_cells_have_the_types_of_the_models_columns(server: ScriptedServer, slop
     assert "unseen category" in ended.err
 
 
+def test_several_targets_are_columns(server: ScriptedServer, slope: Slope) -> None:
+    server.on("GET", MODEL, Answer(wire.model(target=["u", "v"])))
+    answer = wire.predictions() | {"predictions": [{"values": {"u": 1.5, "v": -2.0}}]}
+    server.on("POST", f"{MODEL}/predict", Answer(answer))
+    ended = slope("predict", "line", "--row", "x=1.5", "--row", "kind=a")
+    assert ended.out.split() == ["ROW", "u", "v", "0", "1.5", "-2"]
+    assert "u, v" in slope("models", "get", "line").out
+
+
 def test_a_cell_that_is_not_given_is_a_missing_value(server: ScriptedServer, slope: Slope) -> None:
     server.on("GET", MODEL, Answer(wire.model()))
     server.on("POST", f"{MODEL}/predict", Answer(wire.predictions(1.0)))

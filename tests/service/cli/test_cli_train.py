@@ -106,6 +106,14 @@ def test_every_option_reaches_the_wish(server: ScriptedServer, slope: Slope, tab
         ("wide", "net_2"),
     ],
 )
+def test_several_targets_are_learned_at_once(
+    server: ScriptedServer, slope: Slope, table: str
+) -> None:
+    _will_end(server, "succeeded", target=["x", "y"])
+    slope("train", table, "--target", "x", "--target", "y")
+    assert _wish(server)["target"] == ["x", "y"]
+
+
 def test_a_network_is_named_or_written_out(
     server: ScriptedServer, slope: Slope, table: str, text: str, sent: Any
 ) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -13,130 +10,22 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import update
 
-from service.clock import SystemClock
-from service.ids import new_id
-from service.settings import Limits
-from service.store.blobs import Blobs
-from service.store.tables import BlobChunkRow, DatasetRow, RunRow
+from service.store.tables import BlobChunkRow, RunRow
 from service.usecases.claims import NewCheckpoint, ProgressPart
-from service.usecases.leases import Leases
-from service.usecases.reports import Reports
-from tests.service.usecases.world import RememberingBroker, World
+from tests.workers.attempts import (
+    LEASE_S,
+    LINEAR,
+    LONG,
+    Looks,
+    add_line,
+    create,
+    kinds,
+    train,
+)
 from tests.workers.engine.guard.kernels import Transfers, guard_kernels
-from workers.engine.kernels.plain import PLAIN
-from workers.runner import Runner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from service.schemas.runs import Requested, Run
-    from service.store.db import Sessions
-    from workers.engine.kernels.contract import Kernels
-
-LEASE_S = 0.6
-LINEAR = {"network": {"layers": []}, "preprocessing": "none"}
-LONG = {"epochs": 10_000, "batch_size": 1, "early_stopping": None}
-
-
-class CountingLeases(Leases):
-    """Remembers which epochs each write of progress held."""
-
-    def __init__(self, sessions: Sessions) -> None:
-        super().__init__(sessions, Blobs(), lease_s=LEASE_S)
-        self.epochs: list[tuple[int, ...]] = []
-
-    def record(self, run_id: str, fence: int, part: ProgressPart) -> Requested | None:
-        self.epochs.append(tuple(epoch.epoch for epoch in part.epochs))
-        return super().record(run_id, fence, part)
-
-
-class Looks:
-    """Does something at a worker's n-th look whether it drains, from 1."""
-
-    def __init__(self, at: int, act: Callable[[], bool | None]) -> None:
-        self._at = at
-        self._act = act
-        self._n = 0
-
-    def __call__(self) -> bool:
-        self._n += 1
-        return self._n == self._at and bool(self._act())
-
-
-def never() -> bool:
-    return False
-
-
-@pytest.fixture(scope="session")
-def line(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], bytes]:
-    """The profile and the Parquet of y = 2 x + 1 with a column that names each row."""
-    folder = tmp_path_factory.mktemp("line")
-    rows = [f"{x / 10},row {x},{2 * x / 10 + 1}" for x in range(60)]
-    (folder / "line.csv").write_text("\n".join(["x,name,y", *rows]))
-    result = subprocess.run(
-        [
-            *(sys.executable, "-m", "workers.tabular.ingest", folder / "line.csv"),
-            *("--out", folder / "line.parquet", "--options", "{}"),
-        ],
-        capture_output=True,
-        check=True,
-    )
-    return json.loads(result.stdout), (folder / "line.parquet").read_bytes()
-
-
-@pytest.fixture
-def world(sessions: Sessions, line: tuple[dict[str, Any], bytes]) -> World:
-    it = World(sessions, Blobs(), RememberingBroker(), Limits.model_validate({}))
-    it.dataset_id = add_line(it, *line)
-    return it
-
-
-def add_line(world: World, profile: dict[str, Any], data: bytes) -> str:
-    with world.sessions.begin() as session:
-        row = DatasetRow(
-            id=new_id("ds"),
-            project_id=world.project_id,
-            name="line",
-            format="csv",
-            sha256="0" * 64,
-            bytes=len(data),
-            rows=60,
-            profile=profile,
-            blob_sha256=world.blobs.put(session, data),
-        )
-        session.add(row)
-        return row.id
-
-
-def train(
-    world: World,
-    run_id: str,
-    is_draining: Callable[[], bool] = never,
-    kernels: Kernels = PLAIN,
-) -> Run:
-    """Let a worker take the run to wherever it comes."""
-    leases = Leases(world.sessions, Blobs(), lease_s=LEASE_S)
-    runner = Runner(
-        leases=leases,
-        worker_id="wrk_test",
-        lease_s=LEASE_S,
-        clock=SystemClock(),
-        is_draining=is_draining,
-        ring_next=world.reconciler.ring,
-        kernels=kernels,
-    )
-    runner.run(run_id)
-    return world.get(run_id)
-
-
-def kinds(world: World, run_id: str) -> list[str]:
-    page = world.runs.checkpoints(world.project_id, run_id)
-    return sorted(checkpoint.kind for checkpoint in page.data)
-
-
-def create(world: World, **training: Any) -> str:
-    """Queue a training of so many epochs, or an endless one."""
-    return world.create(**LINEAR, training=training or LONG).id
+    from tests.service.usecases.world import World
 
 
 def test_a_run_that_ends_well_leaves_a_model_a_report_and_its_weights(world: World) -> None:
@@ -171,12 +60,6 @@ def test_a_run_on_another_device_is_drained_and_ends_with_the_same_model(world: 
     assert numerics["device"] == "guard"
     expected = world.get(on_host).metrics
     assert run.metrics == pytest.approx(expected, rel=1e-9)
-
-
-def test_what_was_decided_about_the_data_is_told(world: World) -> None:
-    run = train(world, create(world, epochs=1, batch_size=4, early_stopping=None))
-    warned = [event for event in world.story(run.id) if event.type == "data.warning"]
-    assert [event.data["code"] for event in warned] == ["feature_dropped"]
 
 
 def test_a_cancelled_run_ends_within_a_heartbeat_and_keeps_its_last_checkpoint(
@@ -261,29 +144,6 @@ def test_a_run_that_diverges_fails_and_keeps_the_last_finite_weights(world: Worl
     assert event.message == run.error.detail
 
 
-def test_a_list_of_targets_stays_a_list_to_the_model_and_its_report(world: World) -> None:
-    run = train(world, world.create(target=["y"], features=["x"], training={"epochs": 3}).id)
-    assert (run.status, run.target) == ("succeeded", ["y"])
-    assert run.model_id is not None
-    reports = Reports(world.sessions)
-    assert reports.get(world.project_id, run.model_id).target == ["y"]
-    assert set(reports.of_run(world.project_id, run.id)["validation"]["targets"]) == {"y"}
-
-
-def test_every_figure_of_an_epoch_is_in_the_curve(world: World) -> None:
-    schedule = {"type": "exponential", "factor": 0.5}
-    spec = {"epochs": 4, "early_stopping": {"monitor": "val_r2"}, "schedule": schedule}
-    run = train(world, create(world, **spec))
-    curve = world.runs.metrics(world.project_id, run.id, max_points=100).series
-    assert set(curve) == {
-        *("train_loss", "val_loss", "val_rmse", "val_mae", "val_r2", "learning_rate")
-    }
-    rates = curve["learning_rate"]
-    assert rates == pytest.approx([rates[0] * 0.5**k for k in range(4)])  # type: ignore[operator]
-    assert run.best is not None
-    assert (run.best.monitor, run.best.value) == ("val_r2", max(x or 0.0 for x in curve["val_r2"]))
-
-
 def test_a_table_that_is_not_the_planned_one_is_the_datas_fault(
     world: World, line: tuple[dict[str, Any], bytes]
 ) -> None:
@@ -325,33 +185,6 @@ def test_a_run_that_goes_on_with_other_numerics_says_so(world: World) -> None:
         session.execute(other)
     run = train(world, run_id)
     assert (run.status, run.reproducible) == ("succeeded", False)
-
-
-def test_progress_is_written_at_most_every_half_second(world: World) -> None:
-    leases = CountingLeases(world.sessions)
-    runner = Runner(
-        leases=leases,
-        worker_id="wrk_test",
-        lease_s=LEASE_S,
-        clock=SystemClock(),
-        is_draining=never,
-        ring_next=world.reconciler.ring,
-    )
-    run_id = world.create(**LINEAR, training=LONG, budget={"seconds": 2.0}).id
-    runner.run(run_id)
-    # One where the attempt begins, one with the first epoch alone, then one every half second.
-    assert len(leases.epochs) <= 2 + 2.0 / 0.5
-    assert leases.epochs[:2] == [(), (1,)]
-    assert world.get(run_id).progress.epoch > 20
-
-
-def test_the_next_run_in_turn_is_rung_for_when_a_run_ends(world: World) -> None:
-    waiting = [create(world, epochs=1, early_stopping=None) for _ in range(4)]
-    rung = world.broker.rung
-    # As many bells as may hang for one slot.
-    assert rung == waiting[:2]
-    train(world, waiting[0])
-    assert rung == waiting[:3]
 
 
 def table_without_y() -> bytes:

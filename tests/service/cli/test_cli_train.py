@@ -75,6 +75,14 @@ def test_a_run_that_failed_is_exit_code_1_with_its_reason(
     assert "The loss is not finite." in ended.out
 
 
+def test_several_targets_are_learned_at_once(
+    server: ScriptedServer, slope: Slope, table: str
+) -> None:
+    _will_end(server, "succeeded", target=["x", "y"])
+    slope("train", table, "--target", "x", "--target", "y")
+    assert _wish(server)["target"] == ["x", "y"]
+
+
 def test_every_option_reaches_the_wish(server: ScriptedServer, slope: Slope, table: str) -> None:
     _will_end(server, "succeeded")
     more = ("--network", "8,4", "--device", "cpu")
@@ -106,14 +114,6 @@ def test_every_option_reaches_the_wish(server: ScriptedServer, slope: Slope, tab
         ("wide", "net_2"),
     ],
 )
-def test_several_targets_are_learned_at_once(
-    server: ScriptedServer, slope: Slope, table: str
-) -> None:
-    _will_end(server, "succeeded", target=["x", "y"])
-    slope("train", table, "--target", "x", "--target", "y")
-    assert _wish(server)["target"] == ["x", "y"]
-
-
 def test_a_network_is_named_or_written_out(
     server: ScriptedServer, slope: Slope, table: str, text: str, sent: Any
 ) -> None:

@@ -11,8 +11,7 @@ import time
 
 import numpy as np
 
-from benchmarks.contenders.kernel_forms import kernels_named
-from benchmarks.contenders.slope import SERVED_KERNELS
+from benchmarks.contenders.kernel_forms import SERVED, kernels_named
 from benchmarks.trainings import N_CLASSES, TRAININGS, VALIDATION, Training
 from workers.engine.network import Network
 from workers.engine.spec import DenseSpec, NetworkSpec, SoftmaxCrossEntropySpec, TrainingSpec
@@ -42,7 +41,7 @@ def _train(training: Training, data: TrainingData, epochs: int) -> None:
         epochs=epochs, batch_size=training.batch_size, loss=SoftmaxCrossEntropySpec()
     )
     state = TrainingState.initial(network, spec, seed=0)
-    kernels = kernels_named(SERVED_KERNELS)
+    kernels = kernels_named(SERVED)
     for _ in train(network, state, data, spec, seed=0, kernels=kernels):
         pass
 

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.contenders.catalogue import CONTENDERS, SERVED
+from benchmarks.contenders.catalogue import SERVED, TRAININGS
 from benchmarks.goals import ratios
 from benchmarks.machine import describe
 from benchmarks.rounds import Plan, compare
@@ -37,7 +37,7 @@ def main() -> None:
         rounds = min(options.rounds, _MOST_ROUNDS.get(shape, options.rounds))
         environ = dict(pair.split("=", 1) for pair in options.env)
         plan = Plan(options.sittings, rounds, options.round_s, environ)
-        speeds, absent = compare(options.contender or list(CONTENDERS), shape, plan)
+        speeds, absent = compare(options.contender or list(TRAININGS), shape, plan)
         found[shape] = [asdict(speed) for speed in speeds]
         print(_heading(shape), end="\n\n")
         print(speed_table(speeds), end="\n\n")
@@ -79,7 +79,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=4, help="in a sitting")
     parser.add_argument("--round-s", type=float, default=0.4, help="length of a round")
     parser.add_argument("--shape", choices=list(SHAPES), action="append")
-    parser.add_argument("--contender", choices=list(CONTENDERS), action="append")
+    parser.add_argument("--contender", choices=list(TRAININGS), action="append")
     parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--json", type=Path, help="also write every round here")
     return parser.parse_args()

@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.contenders.kernel_forms import kernels_named
-from benchmarks.contenders.slope import SERVED_KERNELS
+from benchmarks.contenders.kernel_forms import SERVED, kernels_named
 from benchmarks.footprint_cases import CASES, N_CLASSES
 from workers.engine.backend import dtype_of
 from workers.engine.cost import estimate
@@ -48,7 +47,7 @@ def main() -> None:
 def _estimated(case: Case) -> dict[str, float]:
     network, spec = case.network(), case.training(1)
     cost = estimate(network, spec, case.rows)
-    speed = measure(kernels_named(SERVED_KERNELS))
+    speed = measure(kernels_named(SERVED))
     epoch_s = seconds_per_epoch(network, spec, case.rows, speed)
     return {"memory_bytes": cost.memory_bytes, "epoch_s": epoch_s}
 
@@ -75,7 +74,7 @@ def _train(case: Case, n_epochs: int) -> float:
     rng.random(out=X, dtype=X.dtype)
     data = TrainingData(X, rng.integers(0, N_CLASSES, case.rows))
     state = TrainingState.initial(network, spec, seed=0)
-    kernels = kernels_named(SERVED_KERNELS)
+    kernels = kernels_named(SERVED)
     marks = [time.process_time()]
     for progress in train(network, state, data, spec, seed=0, kernels=kernels):
         if progress.report is not None:

@@ -36,3 +36,9 @@ SHAPES = {
     "medium-512": Shape((784, 256, 128, 10), batch_size=512, rows=10_240),
     "large": Shape((512, 2048, 2048, 10), batch_size=1024, rows=8_192),
 }
+
+STACK_SHAPES = {
+    "tiny": SHAPES["tiny"],
+    "tiny, 160 rows": Shape((4, 16, 3), batch_size=32, rows=160),
+}
+"""Where many networks train at once: on a long table, and on one as short as they often are."""

@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from benchmarks.contenders.catalogue import CONTENDERS
-from benchmarks.shapes import SHAPES
+from benchmarks.shapes import SHAPES, STACK_SHAPES
 
 if TYPE_CHECKING:
     from benchmarks.contenders.stopwatch import TimedEpochs
@@ -22,14 +22,16 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Serve rounds until the input ends."""
-    name, shape, round_s = sys.argv[1], SHAPES[sys.argv[2]], float(sys.argv[3])
+    name, round_s = sys.argv[1], float(sys.argv[3])
+    shape = (SHAPES | STACK_SHAPES)[sys.argv[2]]
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     run = _prepared(name, shape)
     run(1)  # compiles, takes its memory
     epochs = max(1, math.ceil(round_s / run(1)))
+    samples = shape.rows * CONTENDERS[name].members
     print("ready", flush=True)
     for _ in sys.stdin:
-        print(shape.rows * epochs / run(epochs), flush=True)
+        print(samples * epochs / run(epochs), flush=True)
 
 
 def _prepared(name: str, shape: Shape) -> TimedEpochs:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from workers.computing import kernels_for
+from workers.engine.kernels.chunk import CHUNKED
+from workers.engine.kernels.compiled import COMPILED
+from workers.engine.kernels.plain import PLAIN
 
 if TYPE_CHECKING:
     from workers.engine.kernels.contract import Kernels
 
-FORMS = {
-    "plain": ("workers.engine.kernels.plain", "PLAIN"),
-    "compiled": ("workers.engine.kernels.compiled", "COMPILED"),
-    "chunk": ("workers.engine.kernels.chunk", "CHUNKED"),
-}
+SERVED = "served"
+FORMS = {kernels.name: kernels for kernels in (PLAIN, COMPILED, CHUNKED)}
 
 
 class UnknownKernelsError(ValueError):
@@ -25,10 +26,10 @@ class UnknownKernelsError(ValueError):
 def kernels_named(name: str) -> Kernels:
     """Plain NumPy, compiled operations one by one, or whole chunks of steps where it covers them.
 
-    Loaded when asked for, since the compiled ones load a compiler. Raises UnknownKernelsError.
+    "served" are those of a worker without a GPU. Raises UnknownKernelsError.
     """
+    if name == SERVED:
+        return kernels_for("cpu")
     if name not in FORMS:
         raise UnknownKernelsError(name)
-    module, attribute = FORMS[name]
-    kernels: Kernels = getattr(importlib.import_module(module), attribute)
-    return kernels
+    return FORMS[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.contenders.kernel_forms import kernels_named
+from benchmarks.contenders.kernel_forms import SERVED, kernels_named
 from benchmarks.contenders.stopwatch import TimedEpochs, timed
 from workers.engine.network import Network
 from workers.engine.spec import DenseSpec, NetworkSpec, SoftmaxCrossEntropySpec, TrainingSpec
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from benchmarks.shapes import Shape
     from workers.engine.training import EpochReport, Progress
 
-SERVED_KERNELS = "chunk"
 VALIDATION_SHARE = 0.2
 
 
@@ -37,7 +36,7 @@ def served_with_validation(shape: Shape, X: Any, y: Any) -> TimedEpochs:
 
 def bare(shape: Shape, X: Any, y: Any) -> TimedEpochs:
     """The generator alone."""
-    return _bare(shape, TrainingData(X, y), SERVED_KERNELS)
+    return _bare(shape, TrainingData(X, y), SERVED)
 
 
 def op_by_op(shape: Shape, X: Any, y: Any) -> TimedEpochs:
@@ -62,7 +61,7 @@ def _bare(shape: Shape, data: TrainingData, kernels: str) -> TimedEpochs:
 
 
 def _served(shape: Shape, data: TrainingData) -> TimedEpochs:
-    start = _Start(shape, SERVED_KERNELS)
+    start = _Start(shape, SERVED)
 
     def run(epochs: int) -> float:
         before_s = time.process_time()

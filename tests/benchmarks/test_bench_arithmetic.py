@@ -2,6 +2,7 @@ from itertools import pairwise
 
 import pytest
 
+from benchmarks import stacked
 from benchmarks.goals import GOALS, ratios
 from benchmarks.memory import Comparison, memory_verdict
 from benchmarks.overhead import Spent, cells
@@ -90,4 +91,11 @@ def test_a_table_is_markdown_with_aligned_columns() -> None:
         "| --- | -: |",
         "| x   |  1 |",
         "| yyy | 22 |",
+    ]
+
+
+def test_a_stack_is_compared_with_the_same_kernels_alone() -> None:
+    speeds = [Speed("stacked, plain", (70.0,)), Speed("alone, plain", (10.0,))]
+    assert stacked.rows([*speeds, Speed("alone, chunk", (1.0,))]) == [
+        ("plain", "70", "10", "7.00x", "6x", "met")
     ]

@@ -35,6 +35,7 @@ def test_a_contender_that_cannot_start_is_left_out() -> None:
 
 def test_kernels_are_chosen_by_a_known_name() -> None:
     assert kernels_named("plain").name == "plain"
+    assert kernels_named("served").chunk is not None
     with pytest.raises(UnknownKernelsError, match="there are plain, compiled, chunk"):
         kernels_named("fortran")
 

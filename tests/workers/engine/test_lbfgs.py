@@ -140,6 +140,28 @@ def test_at_the_bottom_it_stays() -> None:
     assert last.train_loss < 1e-25
 
 
+def test_what_a_checkpoint_keeps_is_true_where_the_parameters_stand() -> None:
+    """The gradient, the objective with its penalty, the loss; steps and changes that belong."""
+    X, y = regression_data()
+    state, progress = problems.run_to_end(linear(), TrainingData(X, y), lbfgs(epochs=6))
+    W = state.parameters[:-CLASSES].reshape(INPUTS, CLASSES)
+    z = X @ W + state.parameters[-CLASSES:]
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    loss = -np.log(p[np.arange(ROWS), y]).mean()
+    p[np.arange(ROWS), y] -= 1.0
+    slope = np.concatenate([(X.T @ p / ROWS + PENALTY * W).ravel(), p.mean(axis=0)])
+    np.testing.assert_allclose(state.slots["gradient"], slope, atol=1e-14)
+    expected = [loss + PENALTY / 2 * (W**2).sum(), loss]
+    np.testing.assert_allclose(state.slots["objective"], expected, rtol=1e-14)
+    before, _ = problems.run_to_end(linear(), TrainingData(X, y), lbfgs(epochs=5))
+    step = state.parameters - before.parameters
+    change = state.slots["gradient"] - before.slots["gradient"]
+    np.testing.assert_allclose(state.slots["steps"][-1], step, atol=1e-14)
+    np.testing.assert_allclose(state.slots["changes"][-1], change, atol=1e-14)
+    assert progress[-1].report is not None
+    assert progress[-1].report.train_loss == before.slots["objective"][1]
+
+
 FUNCTIONS: list[tuple[str, Callable[[float], float], Callable[[float], float]]] = [
     ("parabola", lambda t: (t - 3.0) ** 2, lambda t: 2.0 * (t - 3.0)),
     ("quartic", lambda t: (t - 0.01) ** 4, lambda t: 4.0 * (t - 0.01) ** 3),

@@ -70,6 +70,19 @@ def test_binary_cross_entropy_keeps_the_small_loss_of_a_confident_answer() -> No
     assert float(value) == pytest.approx(math.exp(-30.0), rel=1e-12)
 
 
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_focal_loss_keeps_the_small_slope_of_a_confident_answer(gamma: float) -> None:
+    """-(gamma + 1) q^(gamma + 1) to first order, q = exp(-40), which 1 - p is in no precision."""
+    spec = FocalSpec(gamma=gamma)
+    expected = (gamma + 1.0) * math.exp(-40.0 * (gamma + 1.0))
+    value, dz = evaluate(spec, "softmax", np.array([[0.0, 40.0]]), np.array([1]))
+    assert dz[0].tolist() == pytest.approx([expected, -expected], rel=1e-12)
+    assert float(value) == pytest.approx(expected / (gamma + 1.0), rel=1e-12)
+    value, dx = evaluate(spec, "sigmoid", np.array([[40.0]]), np.ones((1, 1)))
+    assert float(dx[0, 0]) == pytest.approx(-expected, rel=1e-12)
+    assert float(value) == pytest.approx(expected / (gamma + 1.0), rel=1e-12)
+
+
 @pytest.mark.parametrize("smoothing", [0.0, 0.3])
 @pytest.mark.parametrize("kind", ["cross_entropy", "focal"])
 def test_two_classes_cost_the_same_by_softmax_and_by_sigmoid(kind: str, smoothing: float) -> None:

@@ -249,6 +249,14 @@ def test_every_optimiser_finds_the_bottom_of_a_bowl(spec: Any) -> None:
     assert np.abs(w).max() < 1e-2
 
 
+@pytest.mark.parametrize("alpha", [0.5, 0.9, 0.99])
+def test_a_centered_square_is_never_negative(alpha: float) -> None:
+    """A gradient that never changes has no variance, in rounded numbers even less than none."""
+    spec = RmspropSpec(centered=True, alpha=alpha)
+    g = np.geomspace(1e-3, 1e3, 400).astype(np.float32)
+    assert np.isfinite(move(spec, np.zeros(400, np.float32), [g] * 200)).all()
+
+
 def test_slots_start_at_zero_in_the_precision_of_the_run() -> None:
     for spec in (*SPECS, LbfgsSpec(history=4)):
         slots = optimizers.initial_slots(spec, 6, np.dtype(np.float32))

@@ -192,3 +192,11 @@ def test_a_timetable_says_the_same_wherever_it_is_opened(schedule: Schedule) -> 
         assert (whole.rate(n), whole.coefficients(n)) == in_turn[n - 1]
     plain = schedules.rates(schedule, BASE, np.arange(1, 1001), PER_EPOCH, 1000)
     assert [rate for rate, _ in in_turn] == pytest.approx(plain.tolist(), rel=1e-14, abs=1e-17)
+
+
+def test_a_block_beyond_the_end_of_a_run_asks_for_nothing_undefined() -> None:
+    """Roots of what is left are taken up to the last step only: warnings are errors here."""
+    spec = TrainingSpec(
+        epochs=2, batch_size=8, loss=MseSpec(), schedule=PolynomialSchedule(power=0.5)
+    )
+    assert Timetable(spec, PER_EPOCH).rate(20) == pytest.approx(1e-3 * (1 / 20) ** 0.5)

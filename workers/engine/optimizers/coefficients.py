@@ -91,9 +91,9 @@ def _momentum_product(beta1: float, decay: float, n: Any) -> Any:
     longest = 1 if beta1 == 0.0 else math.ceil(math.log(_NEGLIGIBLE) / math.log(beta1)) + 1
     needed = min(int(n.max()), longest)
     products = _momentum_products(beta1, decay, 1 << (needed - 1).bit_length())
-    places = n.astype(np.int64) - 1
-    # No mu is above beta1: after `longest` factors the product is negligible, whatever it is.
-    return np.where(places < longest, products[np.minimum(places, len(products) - 1)], 0.0)
+    # No mu is above beta1: after `longest` factors the product is negligible, and stays so.
+    places = np.minimum(n.astype(np.int64), len(products)) - 1
+    return products[places]
 
 
 @lru_cache(maxsize=8)

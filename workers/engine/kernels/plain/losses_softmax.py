@@ -80,6 +80,8 @@ class SoftmaxFocal:
         self._scores = _ByClass(memory, shape)
         self._shares = Shares(memory, shape[:-1])
         self._gamma = memory.constant(spec.gamma)
+        self._half = memory.constant(0.5)
+        self._is_sure = memory.xp.empty(shape[:-1], np.bool_)
         self._zeros = memory.zeros(shape[:-1])
         self._least = memory.xp.full(shape[:-1], np.finfo(memory.dtype).tiny, memory.dtype)
         rows = [memory.empty(shape[:-1]) for _ in range(6)]
@@ -103,6 +105,11 @@ class SoftmaxFocal:
         xp.divide(others, sums, out=q)
         xp.log(sums, out=sums)
         xp.subtract(log_p, sums, out=log_p)
+        # Near 1 the logarithm of p is that of 1 - q, with all its digits.
+        xp.negative(q, out=sums)
+        xp.log1p(sums, out=sums)
+        xp.less(q, self._half, out=self._is_sure)
+        xp.copyto(log_p, sums, where=self._is_sure)
         xp.power(q, self._gamma, out=self._power)
         slope = sums
         xp.multiply(p, log_p, out=slope)

@@ -12,6 +12,7 @@ from llvmlite import binding
 from workers.engine.kernels.native.compiling import object_codes
 from workers.engine.kernels.native.folders import candidates
 from workers.engine.kernels.native.interface import ENTRIES, PRECISIONS
+from workers.engine.kernels.native.pages import give_back_code
 from workers.engine.kernels.native.processor import this_target
 from workers.engine.kernels.native.symbols import provide_blas, provide_library
 
@@ -50,6 +51,7 @@ def load() -> dict[str, Callable[..., Any]]:
         for name in names:
             functions[name] = _function(name, engine.get_function_address(codes[name].symbol))
         _ENGINES.append(engine)
+    give_back_code("libllvmlite")
     return functions
 
 

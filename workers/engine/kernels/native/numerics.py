@@ -14,6 +14,7 @@ from workers.engine.kernels.native.processor import this_target
 
 def numerics() -> dict[str, Any]:
     """Plain data: compiler with source, the level of processors, and the BLAS that they call."""
+    symbols.provide_blas()
     return {
         "compiled": key(),
         "compiled_for": this_target().cpu,

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+from functools import cache
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, module_from_spec
+from pathlib import Path
+from typing import Any
 
 from llvmlite import binding
-from scipy.linalg import cython_blas
 
 from workers.engine.kernels.native.interface import DGEMM, SGEMM
 
@@ -59,5 +63,19 @@ def _address(name: str) -> int:
     api.PyCapsule_GetName.argtypes = [ctypes.py_object]
     api.PyCapsule_GetPointer.restype = ctypes.c_void_p
     api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
-    capsule = cython_blas.__pyx_capi__[name]
+    capsule = _cython_blas().__pyx_capi__[name]
     return int(api.PyCapsule_GetPointer(capsule, api.PyCapsule_GetName(capsule)))
+
+
+@cache
+def _cython_blas() -> Any:
+    """The module itself, without the package around it, which takes 30 MB."""
+    package = find_spec(BLAS_PACKAGE)
+    folders = package.submodule_search_locations if package is not None else None
+    places = [str(Path(folder) / "linalg") for folder in folders or ()]
+    spec = PathFinder.find_spec("cython_blas", places)
+    if spec is None or spec.loader is None:
+        raise ImportError("SciPy has no cython_blas")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

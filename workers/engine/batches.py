@@ -36,6 +36,30 @@ class Batch(NamedTuple):
     weights: Any
 
 
+class Cuts(NamedTuple):
+    """How rows fall into batches, the last of which has `tail` rows unless that is 0.
+
+    A stretch is `per_stretch` batches or `length` rows, fewer at the end.
+    """
+
+    n_rows: int
+    batch_size: int
+    n_batches: int
+    tail: int
+    per_stretch: int
+    length: int
+
+
+def cut(rows: Batch, batch_size: int, stretch_bytes: int) -> Cuts:
+    """Cut into stretches of about so many bytes, a batch at least."""
+    n_rows = len(rows.X)
+    size = min(batch_size, n_rows)
+    count = -(-n_rows // size)
+    row_bytes: int = max(1, sum(a.nbytes for a in rows if a is not None) // n_rows)
+    per_stretch = min(max(1, stretch_bytes // (row_bytes * size)), count)
+    return Cuts(n_rows, size, count, n_rows % size, per_stretch, min(per_stretch * size, n_rows))
+
+
 class Batches:
     """Rows in batches of `batch_size`; the last may be smaller.
 
@@ -49,15 +73,9 @@ class Batches:
         self._memory = memory
         sources = [array for array in rows if array is not None]
         staged = [memory.xp is not np and isinstance(array, np.ndarray) for array in sources]
-        self.n_rows = len(rows.X)
-        self.batch_size = min(batch_size, self.n_rows)
-        self.tail = self.n_rows % self.batch_size
-        self.count = -(-self.n_rows // self.batch_size)
-        row_bytes: int = max(1, sum(array.nbytes for array in sources) // self.n_rows)
-        stretch_bytes = STAGED_BYTES if any(staged) else STRETCH_BYTES
-        fitting = max(1, stretch_bytes // (row_bytes * self.batch_size))
-        self._per_stretch = min(fitting, self.count)
-        self._length = min(self._per_stretch * self.batch_size, self.n_rows)
+        cuts = cut(rows, batch_size, STAGED_BYTES if any(staged) else STRETCH_BYTES)
+        self.n_rows, self.batch_size, self.count, self.tail = cuts[:4]
+        self._per_stretch, self._length = cuts.per_stretch, cuts.length
         self._stretch = Batch(
             *(
                 None

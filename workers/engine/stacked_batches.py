@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from workers.engine.batches import STRETCH_BYTES, Batch
+from workers.engine.batches import STRETCH_BYTES, Batch, cut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,14 +23,9 @@ class StackedBatches:
     def __init__(self, rows: Batch, batch_size: int, memory: Memory, members: int) -> None:
         self._memory = memory
         self._sources = [array for array in rows if array is not None]
-        self.n_rows = len(rows.X)
-        self.batch_size = min(batch_size, self.n_rows)
-        self.tail = self.n_rows % self.batch_size
-        self.count = -(-self.n_rows // self.batch_size)
-        row_bytes: int = max(1, sum(array.nbytes for array in self._sources) // self.n_rows)
-        fitting = max(1, STRETCH_BYTES // (row_bytes * self.batch_size * members))
-        self._per_stretch = min(fitting, self.count)
-        size, length = self.batch_size, min(self._per_stretch * self.batch_size, self.n_rows)
+        cuts = cut(rows, batch_size, STRETCH_BYTES // members)
+        self.n_rows, self.batch_size, self.count, self.tail = cuts[:4]
+        self._per_stretch, size, length = cuts.per_stretch, cuts.batch_size, cuts.length
         self._length = length
         self._gathered = _like(rows, (members, length), memory)
         self._batches = _like(rows, (length // size, members, size), memory)

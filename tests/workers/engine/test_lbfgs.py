@@ -21,7 +21,7 @@ from workers.engine.spec import (
     SoftmaxCrossEntropySpec,
     TrainingSpec,
 )
-from workers.engine.training import TrainingData
+from workers.engine.training import TrainingData, train
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,6 +138,22 @@ def test_at_the_bottom_it_stays() -> None:
     last = progress[-1].report
     assert last is not None
     assert last.train_loss < 1e-25
+
+
+def test_a_search_in_vain_forgets_what_led_it_astray() -> None:
+    """One look, far too far away: nothing moves, and the next direction is the steepest."""
+    X, y = regression_data()
+    data, vain = TrainingData(X, y), LbfgsSpec(learning_rate=10.0, max_evaluations=1)
+    state, _ = problems.run_to_end(linear(), data, lbfgs(epochs=4))
+    before, objective = state.parameters.copy(), state.slots["objective"].copy()
+    assert state.slots["steps"].any()
+    state.stop_reason = None
+    for _ in train(linear(), state, data, lbfgs(epochs=5, optimizer=vain), 0):
+        pass
+    assert state.parameters.tobytes() == before.tobytes()
+    assert state.slots["objective"].tobytes() == objective.tobytes()
+    assert not state.slots["steps"].any()
+    assert not state.slots["changes"].any()
 
 
 def test_what_a_checkpoint_keeps_is_true_where_the_parameters_stand() -> None:

@@ -9,14 +9,18 @@ import pytest
 
 from tests.workers.engine import problems
 from workers.engine import forward
+from workers.engine.network import Network
 from workers.engine.spec import (
     AdamSpec,
     BinaryCrossEntropySpec,
     CosineSchedule,
+    DenseSpec,
+    DropoutSpec,
     EarlyStoppingSpec,
     FocalSpec,
     Loss,
     MseSpec,
+    NetworkSpec,
     ReduceOnPlateauSchedule,
     SgdSpec,
     SoftmaxCrossEntropySpec,
@@ -173,6 +177,20 @@ def test_the_reported_rate_is_that_of_the_last_step_of_the_epoch() -> None:
     steps = np.arange(1, 5) * 5 - 1
     expected = 0.1 * (1 + np.cos(np.pi * steps / 20)) / 2
     assert [r.learning_rate for r in reports(progress)] == pytest.approx(expected.tolist())
+
+
+def test_every_epoch_drops_other_units() -> None:
+    """Standing still on the same rows in the same order, only the masks can change the loss."""
+    spec = problems.classifier(
+        epochs=4, shuffle=False, optimizer=SgdSpec(learning_rate=1e-11), precision="float64"
+    )
+    layers = (DenseSpec(units=8), DropoutSpec(rate=0.5))
+    network = Network(
+        NetworkSpec(layers=layers), n_inputs=4, n_outputs=3, output_activation="softmax"
+    )
+    _, progress = problems.run_to_end(network, problems.classes(), spec)
+    losses = [r.train_loss for r in reports(progress)]
+    assert np.abs(np.diff(np.sort(losses))).min() > 1e-4
 
 
 def measured(name: str, values: list[float]) -> TrainingData:

@@ -30,14 +30,15 @@ class BinaryCrossEntropy:
         """Targets (..., B, K) in [0, 1]."""
         xp, terms, one = self._xp, self._mean.terms, self._one
         targets = self._smoothing(targets)
+        # The small logarithm last: added to a large score first, it would lose its digits.
+        xp.maximum(scores, self._zeros, out=gradient)
+        xp.multiply(scores, targets, out=terms)
+        xp.subtract(gradient, terms, out=gradient)
         xp.abs(scores, out=terms)
         xp.negative(terms, out=terms)
         xp.exp(terms, out=terms)
         xp.log1p(terms, out=terms)
-        xp.maximum(scores, self._zeros, out=gradient)
-        xp.add(terms, gradient, out=terms)
-        xp.multiply(scores, targets, out=gradient)
-        xp.subtract(terms, gradient, out=terms)
+        xp.add(gradient, terms, out=terms)
         # Where exp(-z) overflows, 1 / inf is the right answer: 0.
         xp.negative(scores, out=gradient)
         xp.exp(gradient, out=gradient)

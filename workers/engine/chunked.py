@@ -52,6 +52,7 @@ class ChunkedSteps:
             self.total_weights = [float(rows.weights.sum(dtype=np.float64))] * len(states)
         self._stack = ChunkedStack(problems, rows, vectors.parameters, vectors.slots, _BLOCK)
         self._count = -(-self.n_rows // self._stack.batch_size)
+        self._shuffler = rng.Shuffler()
         self._timetables = [Timetable(one.spec, self._count, _BLOCK) for one in problems]
         self._loaded = -1
         self._rates: list[Rates] = []
@@ -84,7 +85,7 @@ class ChunkedSteps:
         self._step, self._step_in_epoch = first.step, first.step_in_epoch
         if self._problems[0].spec.shuffle:
             seeds = [problem.seed for problem in self._problems]
-            self._orders = [rng.shuffled(seed, first.epoch, self.n_rows) for seed in seeds]
+            self._orders = [self._shuffler.order(seed, first.epoch, self.n_rows) for seed in seeds]
             self._stack.enter(self._orders)
         for timetable, state in zip(self._timetables, self._states, strict=True):
             timetable.enter(state.plateau_factor)

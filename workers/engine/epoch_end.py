@@ -62,12 +62,13 @@ class EpochEnd:
         if monitor not in ("train_loss", "val_loss") and problem.data.measure is None:
             raise ValueError(f"{monitor} is not measured")
 
-    def look(self, state: TrainingState) -> Iterator[None]:
+    def look(self, state: TrainingState, *, is_finite: bool = False) -> Iterator[None]:
         """Check and validate a state whose steps are done; yields between pieces of work.
 
-        A state that is not finite has then diverged.
+        A state that is not finite has then diverged; `is_finite` says that its vectors are.
         """
-        self._check_vectors(state)
+        if not is_finite:
+            self._check_vectors(state)
         validation = self._validation
         if validation is None or state.stop_reason is not None:
             return

@@ -7,7 +7,7 @@ epoch to the next, so that any epoch can be entered directly after a restart.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,6 +33,27 @@ def generator(seed: int, purpose: Purpose, index: int = 0) -> np.random.Generato
     return np.random.Generator(np.random.Philox(key=key, counter=counter))
 
 
-def shuffled(seed: int, epoch: int, n_rows: int) -> NDArray[np.intp]:
-    """The order (n_rows,) of the rows in an epoch, counted from 0."""
-    return generator(seed, Purpose.SHUFFLE, epoch).permutation(n_rows)
+class Shuffler:
+    """The orders of the rows in the epochs of runs."""
+
+    def __init__(self) -> None:
+        # A generator set to another place costs a tenth of a new one; epochs can be as short.
+        self._philox = np.random.Philox(0)
+        self._generator = np.random.Generator(self._philox)
+        self._counter = np.zeros(4, np.uint64)
+        self._key = np.zeros(2, np.uint64)
+        self._state: Any = {
+            "bit_generator": "Philox",
+            "state": {"counter": self._counter, "key": self._key},
+            "buffer": np.zeros(4, np.uint64),
+            "buffer_pos": 4,
+            "has_uint32": 0,
+            "uinteger": 0,
+        }
+
+    def order(self, seed: int, epoch: int, n_rows: int) -> NDArray[np.intp]:
+        """The order (n_rows,) in an epoch, from 0: that of `generator` for Purpose.SHUFFLE."""
+        self._key[:] = seed, Purpose.SHUFFLE
+        self._counter[2] = epoch
+        self._philox.state = self._state
+        return self._generator.permutation(n_rows)

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
+from workers.engine import divergence
 from workers.engine.chunk_plan import covers
 from workers.engine.chunked import ChunkedSteps
 from workers.engine.epoch_end import EpochEnd, EpochReport, Seen
@@ -87,12 +88,12 @@ class _Stack:
         self, problems: Sequence[Problem], states: Sequence[TrainingState], end: EpochEnd
     ) -> None:
         first = problems[0]
-        vectors = join(states, first.kernels.xp)
+        self._vectors = join(states, first.kernels.xp)
         is_covered = first.kernels.chunk is not None and all(
             covers(one.network, one.spec) for one in problems
         )
         make = ChunkedSteps if is_covered else StackedSteps
-        self._steps = make(problems, states, vectors)
+        self._steps = make(problems, states, self._vectors)
         self._problems, self._states, self._end = problems, states, end
 
     def run(self, clock: Callable[[], float]) -> Iterator[StackProgress]:
@@ -112,12 +113,20 @@ class _Stack:
         if self._stopped():
             return
         seen = []
+        is_finite = self._is_finite()
         for state in self._states:
-            for _ in self._end.look(state):
+            for _ in self._end.look(state, is_finite=is_finite):
                 yield self._progress()
             seen.append(self._end.seen)
         # All at once: a copy taken at a yield has the members side by side.
         yield self._close(seen)
+
+    def _is_finite(self) -> bool:
+        """Whether surely nobody has diverged: one sum for all, where each has but few numbers."""
+        parameters, average, slots = self._vectors
+        vectors = [parameters, *slots.values(), *([] if average is None else [average])]
+        kernels = self._problems[0].kernels
+        return all(divergence.is_finite(vector.reshape(-1), kernels) for vector in vectors)
 
     def _close(self, seen: list[Seen]) -> StackProgress:
         steps, reports = self._steps, {}

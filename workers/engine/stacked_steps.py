@@ -62,6 +62,7 @@ class StackedSteps:
         self._passes = {
             size: Pass(problem, size, vectors.parameters, self._gradient, seeds) for size in sizes
         }
+        self._shuffler = rng.Shuffler()
         self._timetables = Timetables([Timetable(one.spec, self._count) for one in problems])
         self._losses = memory.empty((self._kernels.steps_per_check * self._group, members))
         self._unread: list[tuple[int, list[float]]] = []
@@ -79,7 +80,7 @@ class StackedSteps:
         self._step, self._step_in_epoch = first.step, first.step_in_epoch
         self._loss_sums[:] = [state.loss_sum for state in self._states]
         orders = [
-            rng.shuffled(one.seed, first.epoch, self.n_rows) if self._spec.shuffle else None
+            self._shuffler.order(one.seed, first.epoch, self.n_rows) if self._spec.shuffle else None
             for one in self._problems
         ]
         self._batches.enter(orders)

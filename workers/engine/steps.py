@@ -48,6 +48,7 @@ class Steps:
         self._passes = {
             size: Pass(problem, size, state.parameters, self._gradient) for size in sizes
         }
+        self._shuffler = rng.Shuffler()
         self._timetable = Timetable(spec, self._count)
         self._losses = memory.empty((problem.kernels.steps_per_check * self._group,))
         self._loss_slots = [self._losses[i : i + 1].reshape(()) for i in range(len(self._losses))]
@@ -62,7 +63,7 @@ class Steps:
         """Go to the state's place in its epoch: its order is a function of seed and epoch."""
         state, order = self._state, None
         if self._problem.spec.shuffle:
-            order = rng.shuffled(self._problem.seed, state.epoch, self.n_rows)
+            order = self._shuffler.order(self._problem.seed, state.epoch, self.n_rows)
         self._batches.enter(order)
         self._weighing.enter(order)
         self._timetable.enter(state.plateau_factor)

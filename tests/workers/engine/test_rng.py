@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from workers.engine.rng import Purpose, generator
+from workers.engine.rng import Purpose, Shuffler, generator
 
 
 def test_a_stream_is_a_function_of_its_name() -> None:
@@ -23,3 +23,10 @@ def test_seed_purpose_and_index_each_make_another_stream(other: tuple[int, Purpo
 
 def test_the_largest_seed_and_epoch_are_taken() -> None:
     assert 0.0 <= generator(2**63 - 1, Purpose.SHUFFLE, 10_000).random() < 1.0
+
+
+def test_the_orders_of_epochs_are_those_of_fresh_generators_whatever_was_asked_before() -> None:
+    shuffler = Shuffler()
+    for seed, epoch, n_rows in [(0, 0, 10), (2**63 - 1, 5, 333), (0, 0, 10), (7, 2**40, 5)]:
+        expected = generator(seed, Purpose.SHUFFLE, epoch).permutation(n_rows)
+        np.testing.assert_array_equal(shuffler.order(seed, epoch, n_rows), expected)

@@ -2,6 +2,7 @@
 
 t is the number of steps done before, T that of the whole run, both counted after the warm-up:
 over its `warmup_steps` the rate rises linearly, (t + 1) / warmup_steps of where it is to begin.
+`epoch` counts the epochs of the run, from 0: a milestone stays where it is.
 """
 
 from __future__ import annotations

@@ -98,12 +98,13 @@ TRACE: dict[str, Any] = {
         "d_logits": [[-2.0], [-3.0]],
     },
     "gradients": {
-        "step": "h = 1e-06 max(1, |w|), (L(w + h) - L(w - h)) / 2h, float64",
+        "step": "(L(w + h) - L(w - h)) / 2h, h = 1e-06 max(1, |w|), in doubt a tenth of it",
         "gate": {
             "relative": 0.0001,
             "absolute": 1e-07,
             "rule": "|gradient - difference| <= 1e-4 of the larger, or <= 1e-7 "
-            "max(1, loss); at a kink, between",
+            "max(1, loss); at a kink there is no derivative to compare "
+            "with",
         },
         "parameters": 2,
         "checked": 2,

@@ -202,7 +202,7 @@ def _notes(traced: Traced, found: dict[str, Any]) -> list[str]:
         f"Shown are {gradients['checked']} of {gradients['parameters']} parameters.": (
             gradients["checked"] < gradients["parameters"]
         ),
-        f"{n_kinks} parameters stand at a kink of the loss, where every slope between is right.": (
+        f"{n_kinks} parameters stand at a kink of the loss: its slope depends on the side.": (
             n_kinks > 0
         ),
     }

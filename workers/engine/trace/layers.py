@@ -49,6 +49,9 @@ FORMULAS: Mapping[str, Formula] = {
     "skip": Formula("Z of the output layer += X W", "dW = X^T dZ, and dZ W^T is added to dX", ""),
 }
 
+KINKED = frozenset(("relu", "leaky_relu", "prelu", "selu"))
+"""Their slopes on the two sides of 0 differ."""
+
 _ARRAYS = 4
 """Of a layer, as wide as it: z, the local derivative, a, delta."""
 
@@ -72,6 +75,16 @@ class LayerTraces:
     def all(self) -> list[dict[str, Any]]:
         """Every layer, first to last."""
         return [self._layer(place) for place in range(len(self._network.layers))]
+
+    def stands_on_kink(self) -> bool:
+        """Whether some unit has exactly the sum at which its function has no derivative."""
+        return any(
+            getattr(layer, "activation", "") in KINKED and not np.all(self._sums(layer, X))
+            for layer, X in zip(self._network.layers, self._passes.inputs, strict=True)
+        ) or (self._network.output_activation in KINKED and not np.all(self._passes.outputs[-1]))
+
+    def _sums(self, layer: Layer, X: Array) -> Array:
+        return self._dense(layer, X)["z"] if isinstance(layer, Dense) else X
 
     def _layer(self, place: int) -> dict[str, Any]:
         layer, passes = self._network.layers[place], self._passes

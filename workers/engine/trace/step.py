@@ -35,12 +35,13 @@ def trace_step(problem: Problem, parameters: Array) -> tuple[dict[str, Any], Arr
     shown = shown_columns(problem)
     tensors = TensorTraces(problem, parameters, before, update, plain)
     change = update.after[: problem.network.n_trainable] - parameters[: problem.network.n_trainable]
+    layers = LayerTraces(problem, parameters, before, plain, shown)
     found = {
         "rows": len(problem.data.X),
-        "layers": LayerTraces(problem, parameters, before, plain, shown).all(),
+        "layers": layers.all(),
         "output": _output(problem, before, outputs[0], plain, shown),
         "loss": _loss(problem, before, plain, shown),
-        "gradients": tensors.gradients(),
+        "gradients": tensors.gradients(on_kink=layers.stands_on_kink()),
         "update": tensors.update(),
         "after": {
             "loss": plain.number("after loss", after.loss),

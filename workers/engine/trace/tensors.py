@@ -33,7 +33,10 @@ _DERIVATIVES: Mapping[str, str] = {
     "shift": "d shift = sum of the rows of dA",
 }
 
-_RULE = "|gradient - difference| <= 1e-4 of the larger, or <= 1e-7 max(1, loss); at a kink, between"
+_RULE = (
+    "|gradient - difference| <= 1e-4 of the larger, or <= 1e-7 max(1, loss); at a kink there is no "
+    "derivative to compare with"
+)
 
 
 class TensorTraces:
@@ -56,11 +59,11 @@ class TensorTraces:
         self._entries = chosen_entries(self._shapes, int(_FLOPS / per_entry))
         self._places = _flat_places(problem, self._entries)
 
-    def gradients(self) -> dict[str, Any]:
+    def gradients(self, *, on_kink: bool) -> dict[str, Any]:
         """Every gradient shown beside its finite difference, with what they are judged by."""
         places = np.concatenate(list(self._places.values()))
         gradient = self._done.gradient[places]
-        found = differences(self._problem, self._before, places, gradient)
+        found = differences(self._problem, self._before, places, gradient, on_kink=on_kink)
         derivatives = self._derivatives()
         tensors, start = [], 0
         for name, own in self._places.items():
@@ -80,7 +83,7 @@ class TensorTraces:
         smooth = found.relative[~found.at_kink]
         worst = float(smooth.max()) if len(smooth) else 0.0
         return {
-            "step": f"h = {STEP:g} max(1, |w|), (L(w + h) - L(w - h)) / 2h, float64",
+            "step": f"(L(w + h) - L(w - h)) / 2h, h = {STEP:g} max(1, |w|), in doubt a tenth of it",
             "gate": {"relative": GATE_RELATIVE, "absolute": GATE_ABSOLUTE, "rule": _RULE},
             "parameters": self._problem.network.n_trainable,
             "checked": len(places),

@@ -37,10 +37,13 @@ def first_update(problem: Problem, parameters: Array, gradient: Array) -> Update
     """Move parameters (P,) one step of the optimiser, from moments that are 0."""
     network, spec = problem.network, problem.spec
     after = _by_engine(problem, parameters)
-    clipped = gradient if spec.clip_value is None else _clipped(gradient, spec.clip_value)
-    norm = float(np.sqrt(np.dot(clipped, clipped)))
-    factor = 1.0 if spec.clip_norm is None else min(1.0, spec.clip_norm / (norm + _CLIP_ROOM))
-    clipped = clipped * factor
+    clipped = gradient
+    with np.errstate(all="ignore"):
+        if spec.clip_value is not None:
+            clipped = np.clip(gradient, -spec.clip_value, spec.clip_value)
+        norm = float(np.sqrt(np.dot(clipped, clipped)))
+        factor = 1.0 if spec.clip_norm is None else min(1.0, spec.clip_norm / (norm + _CLIP_ROOM))
+        clipped = clipped * factor
     w = parameters[: network.n_trainable]
     decayed = np.zeros(network.n_trainable)
     decayed[: network.n_decayed] = 1.0
@@ -79,10 +82,6 @@ def _by_engine(problem: Problem, parameters: Array) -> Array:
     for _ in train(problem.network, state, problem.data, spec, problem.seed):
         pass
     return state.parameters.copy()
-
-
-def _clipped(gradient: Array, most: float) -> Array:
-    return np.clip(gradient, -most, most)
 
 
 def _searched(w: Array, g: Array, after: Array) -> FirstStep:

@@ -21,8 +21,9 @@ from workers.engine.spec import (
     SoftmaxCrossEntropySpec,
     TrainingSpec,
 )
-from workers.engine.trace.differences import STEP
+from workers.engine.trace.differences import STEP, differences
 from workers.engine.trace.numbers import MAX_NUMBERS
+from workers.engine.trace.passes import run
 from workers.engine.trace.step import trace_step
 
 Matrix = list[list[float]]
@@ -195,6 +196,31 @@ def test_a_kink_is_told_apart_from_a_mistake() -> None:
     assert biases["tensor"] == "layers.0.bias"
     assert biases["at_kink"] == [0, 1, 2]
     assert plain["gradients"]["passed"]
+
+
+def test_rows_that_cross_a_kink_in_opposite_directions_do_not_hide_it() -> None:
+    layers = (DenseSpec(units=1, activation="leaky_relu", initializer="zeros"),)
+    asked = problem(layers)
+    asked.data.X[:] = 0.0
+    asked.data.X[0, 0], asked.data.X[1, 0] = 1.0, -1.0
+    asked.data.y[:] = 0.0
+    asked.data.y[0], asked.data.y[1] = 1.0, -1.0
+    parameters = asked.network.initial_parameters(0, np.float64)
+    plain, _ = trace_step(asked, parameters)
+    weight = plain["gradients"]["tensors"][0]
+    # Both rows take the slope 0.01 of their side; differences see 1.01 / 2 on both sides.
+    assert weight["gradient"][0] / weight["finite_difference"][0] == pytest.approx(0.02 / 1.01)
+    assert weight["at_kink"] == [0]
+
+
+def test_a_wrong_gradient_is_found() -> None:
+    asked = problem((DenseSpec(units=3, activation="tanh"),))
+    parameters = asked.network.initial_parameters(1, np.float64)
+    entries = np.arange(asked.network.n_trainable)
+    gradient = run(asked, parameters).gradient
+    gradient[4] *= 1.001
+    found = differences(asked, parameters, entries, gradient, on_kink=False)
+    assert np.flatnonzero(~found.passed).tolist() == [4]
 
 
 def test_numbers_that_overflow_are_null_and_named() -> None:

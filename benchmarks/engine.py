@@ -76,7 +76,7 @@ def _heading(name: str) -> str:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sittings", type=int, default=2, help="a new process in each")
-    parser.add_argument("--rounds", type=int, default=4, help="in a sitting")
+    parser.add_argument("--rounds", type=int, default=3, help="in a sitting")
     parser.add_argument("--round-s", type=float, default=0.4, help="length of a round")
     parser.add_argument("--shape", choices=list(SHAPES), action="append")
     parser.add_argument("--contender", choices=list(TRAININGS), action="append")

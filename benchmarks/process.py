@@ -36,6 +36,12 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return kept | ONE_THREAD | dict(extra or {})
 
 
+def forget_what_the_shell_says() -> None:
+    """Clean this process's own variables, for children that it does not start itself."""
+    for name in set(os.environ) - set(clean_environment()):
+        del os.environ[name]
+
+
 class Process:
     """A child that answers a line with a line."""
 

@@ -19,6 +19,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.process import forget_what_the_shell_says
 from service.client import Client
 from tests.servers.service import Service
 
@@ -50,6 +51,7 @@ class Figure:
 
 def main() -> None:
     """Measure, and print the table."""
+    forget_what_the_shell_says()
     figures = [_starts()]
     with tempfile.TemporaryDirectory(prefix="slope-bench-") as folder:
         service = Service(Path(folder) / "var", UNLIMITED)

@@ -11,6 +11,8 @@ from workers.engine.network import Network
 from workers.engine.spec import DenseSpec, NetworkSpec, SoftmaxCrossEntropySpec, TrainingSpec
 from workers.engine.training import TrainingData, TrainingState, train
 from workers.modelling.codec import state_to_bytes
+from workers.modelling.epoch_measure import epoch_measure
+from workers.modelling.targets import ClassTarget
 from workers.runner import CHECKPOINT_S
 
 if TYPE_CHECKING:
@@ -28,10 +30,15 @@ def served(shape: Shape, X: Any, y: Any) -> TimedEpochs:
 
 
 def served_with_validation(shape: Shape, X: Any, y: Any) -> TimedEpochs:
-    """The same with the service's default split: as many rows train, a fifth of all judge."""
+    """The same with the service's default split: as many rows train, a fifth of all judge.
+
+    With the loss and the figures that a classification has after every epoch.
+    """
     n_validation = round(shape.rows * VALIDATION_SHARE / (1.0 - VALIDATION_SHARE))
-    data = TrainingData(X, y, X[:n_validation].copy(), y[:n_validation].copy())
-    return _served(shape, data)
+    held_out, truth = X[:n_validation].copy(), y[:n_validation].copy()
+    classes = ClassTarget(tuple(map(str, range(shape.widths[-1]))))
+    measure = epoch_measure(classes, truth)
+    return _served(shape, TrainingData(X, y, held_out, truth, measure=measure))
 
 
 def bare(shape: Shape, X: Any, y: Any) -> TimedEpochs:

@@ -106,7 +106,10 @@ class EpochEnd:
         vectors = [(network.layout, state.parameters)]
         if state.average is not None:
             vectors.append((network.layout, state.average))
-        vectors += [(network.trainable, slot) for slot in state.slots.values() if slot.ndim == 1]
+        # L-BFGS keeps its objective as well, which has no tensors.
+        ours = (network.n_trainable,)
+        slots = [slot for slot in state.slots.values() if slot.shape == ours]
+        vectors += [(network.trainable, slot) for slot in slots]
         for layout, vector in vectors:
             if divergence.is_finite(vector, self._kernels):
                 continue

@@ -21,6 +21,7 @@ from workers.engine.spec import (
     HuberSpec,
     Layer,
     LayerNormSpec,
+    LbfgsSpec,
     Loss,
     Optimizer,
     OutputSpec,
@@ -116,6 +117,14 @@ def test_every_optimizer_can_be_traced(optimizer: Any) -> None:
     assert worked.startswith("layers.0.weight[0] = ")
     if optimizer.type != "lbfgs":
         assert found["update"]["numbers"]["lr"] == optimizer.learning_rate
+
+
+def test_a_search_among_enormous_losses_is_traced_too() -> None:
+    asked = problem((), optimizer=LbfgsSpec())
+    asked.data.y[:] *= 1e160
+    found = traced(asked)
+    assert found["loss"]["mean"] is None
+    assert found["nonfinite"]
 
 
 def test_clipping_bounds_and_averages_are_part_of_a_step() -> None:

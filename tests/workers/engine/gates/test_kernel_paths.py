@@ -11,6 +11,7 @@ import pytest
 
 from tests.parity import catalogue
 from tests.parity.case import GATES, Case, deviation, in_single_precision
+from tests.parity.cases.functions import LOSSES, label
 from tests.parity.cases.table import cases
 from tests.parity.cases.trainings import BASE, Training, case_of, has_jump
 from tests.parity.ours.table import compute
@@ -21,6 +22,7 @@ from workers.engine.chunk_plan import covers
 from workers.engine.kernels.chunk import CHUNKED
 from workers.engine.kernels.compiled import COMPILED
 from workers.engine.kernels.plain import PLAIN
+from workers.engine.losses import OUTPUT_ACTIVATIONS
 from workers.engine.spec import (
     AdamWSpec,
     BinaryCrossEntropySpec,
@@ -123,6 +125,21 @@ def test_no_path_loses_the_ends_of_its_vectors(
         case = _in(precision, case_of(0, training, "training"))
         gap = deviation(compute(case, PATHS[path]), compute(_reference(case), PLAIN))
         assert gap <= LIMITS[precision], activation
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_batch_whose_rows_count_for_nothing_has_no_gradient(path: str) -> None:
+    """The sum of its weights, by which their losses are divided, is 0."""
+    for loss in LOSSES:
+        output = OUTPUT_ACTIVATIONS[loss.type][-1]
+        network = NetworkSpec(layers=(DenseSpec(units=4, activation="tanh"),))
+        problem = Problem(network, loss, output, rows=20, weighted=True)
+        spec = replace(BASE, epochs=2, batch_size=5, loss=loss)
+        case = case_of(0, Training(f"without weight {label(loss)}", problem, spec), "training")
+        case.inputs["weights"][5:10] = 0.0
+        found = compute(case, PATHS[path])
+        assert all(np.isfinite(array).all() for array in found.values())
+        assert deviation(found, compute(case, PLAIN)) <= LIMITS["float64"]
 
 
 def test_a_chunk_covers_much_of_what_is_trained() -> None:

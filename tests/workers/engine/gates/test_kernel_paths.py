@@ -17,7 +17,7 @@ from tests.parity.cases.trainings import BASE, Training, case_of, has_jump
 from tests.parity.ours.table import compute
 from tests.parity.problems import Problem, network_of
 from tests.parity.specs import training as training_of
-from tests.workers.engine.guard.kernels import Transfers, guard_kernels
+from tests.workers.engine.guard.devices import DEVICES
 from workers.engine.chunk_plan import covers
 from workers.engine.kernels.chunk import CHUNKED
 from workers.engine.kernels.compiled import COMPILED
@@ -43,8 +43,10 @@ PATHS: dict[str, Kernels] = {
     "plain": PLAIN,
     "compiled": COMPILED,
     "chunk": CHUNKED,
-    "device": guard_kernels(Transfers()),
+    **{name: kernels() for name, kernels in DEVICES.items()},
 }
+"""The devices are an array module that behaves like CuPy, and a GPU where there is one."""
+
 KINDS = sorted(set(GATES) - {"schedule", "lbfgs_minimum", "training_float32", "scikit_learn"})
 """No kernel computes a schedule; the others are trainings like the rest."""
 

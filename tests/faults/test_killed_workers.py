@@ -19,6 +19,7 @@ from service.store.tables import DatasetRow
 from service.usecases.plans import plan_of
 from tests.faults.service import EPOCHS, FaultyService
 from workers.attempt import values_of
+from workers.computing import kernels_for
 from workers.engine.training import TrainingState, train
 from workers.modelling.codec import weights_to_bytes
 from workers.modelling.estimator import prepare
@@ -53,9 +54,17 @@ class Undisturbed:
         prepared = prepare(read_table(data), plan_of(spec))
         state = TrainingState.initial(prepared.network, spec.training, spec.seed)
         curves: dict[str, list[float]] = {}
-        for progress in train(prepared.network, state, prepared.data, spec.training, spec.seed):
+        steps = train(
+            prepared.network,
+            state,
+            prepared.data,
+            spec.training,
+            spec.seed,
+            kernels=kernels_for("cpu"),
+        )
+        for progress in steps:
             if progress.report is not None:
-                for name, value in values_of(prepared, progress.report).items():
+                for name, value in values_of(progress.report, spec.training).items():
                     curves.setdefault(name, []).append(value)
         weights = weights_to_bytes(prepared.network, state.final_parameters(spec.training))
         return hashlib.sha256(weights).hexdigest(), curves

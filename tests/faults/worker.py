@@ -27,9 +27,9 @@ FOLDER = Path(os.environ["FAULTS_DIR"])
 POLL_S = 0.005
 
 
-def train_with_stops(*arguments: Any) -> Iterator[Progress]:
+def train_with_stops(*arguments: Any, **options: Any) -> Iterator[Progress]:
     """Train as the engine does, with stops."""
-    for progress in training.train(*arguments):
+    for progress in training.train(*arguments, **options):
         stand(f"{progress.epoch}" if progress.report else f"{progress.epoch}-inside")
         yield progress
 
@@ -52,8 +52,8 @@ def stand(place: str) -> None:
 
 if __name__ == "__main__":
     vars(attempt)["train"] = train_with_stops
-    # On a fast machine, too, a training stops within an epoch.
-    vars(training)["CHUNK_S"] = 0.005
+    # A training stops within an epoch, however few microseconds that takes: after every step.
+    vars(training)["CHUNK_S"] = 0.0
     # Short trainings, too, have a checkpoint to go on from.
     vars(runner)["CHECKPOINT_S"] = 0.0
     main()

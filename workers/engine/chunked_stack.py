@@ -8,6 +8,7 @@ import numpy as np
 
 from workers.engine.chunk_plan import plan
 from workers.engine.kernels.program import N_COEFFICIENTS, Members, Rows, Scratch
+from workers.engine.optimizers import slot_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,7 +44,9 @@ class ChunkedStack:
         self.counts = np.zeros(members, np.int64)
         self._orders = np.zeros((members, n_rows if first.spec.shuffle else 0), np.int64)
         none = np.empty((members, 0), dtype)
-        first_slot, second_slot = [*slots.values(), none, none][:2]
+        # By name: of a state that was stored, slots come in any order.
+        ordered = [slots[name] for name in slot_names(first.spec.optimizer)]
+        first_slot, second_slot = [*ordered, none, none][:2]
         call: Any = first.kernels.chunk
         self._run = call(
             program,

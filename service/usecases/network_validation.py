@@ -16,7 +16,7 @@ from workers.engine.speed import seconds_per_epoch
 from workers.modelling.findings import Findings
 from workers.modelling.hidden_layers import check_residuals
 from workers.modelling.plan import ModelWish, PlanError, PlanLimits
-from workers.modelling.planned_inputs import planned_network, planned_training_rows
+from workers.modelling.planned_inputs import planned_network, planned_rows
 from workers.modelling.recipes import resolve
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ def _items(problems: Iterable[PlanProblem]) -> list[ProblemItem]:
 
 def _on_table(plan: ModelPlan, profile: TableProfile, speed: Speed | None) -> NetworkValidation:
     network = planned_network(plan, profile)
-    n_train = planned_training_rows(plan, profile)
-    estimate = cost.estimate(network, plan.training, n_train)
+    n_train, n_validation = planned_rows(plan, profile)
+    estimate = cost.estimate(network, plan.training, n_train, n_validation)
     warnings = [warning.detail for warning in plan.warnings]
     if speed is None:
         warnings.append("No worker has said how fast it trains: the time of an epoch is unknown.")
@@ -93,7 +93,7 @@ def _on_table(plan: ModelPlan, profile: TableProfile, speed: Speed | None) -> Ne
         flops_per_epoch=estimate.flops_per_epoch,
         seconds_per_epoch=None
         if speed is None
-        else seconds_per_epoch(network, plan.training, n_train, speed),
+        else seconds_per_epoch(network, plan.training, n_train, speed, n_validation),
         warnings=warnings,
         errors=[],
     )

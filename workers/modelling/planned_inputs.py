@@ -27,11 +27,11 @@ def planned_network(plan: ModelPlan, profile: TableProfile) -> Network:
     return plan.build_network(width, _categories(features, plan.embedded))
 
 
-def planned_training_rows(plan: ModelPlan, profile: TableProfile) -> int:
-    """How many rows train: at most so many, where several targets miss cells."""
+def planned_rows(plan: ModelPlan, profile: TableProfile) -> tuple[int, int]:
+    """How many rows train and how many judge: at most so many, where several targets miss cells."""
     missing = {column.name: column.missing for column in profile.columns}
     n_rows = profile.rows - max(missing[name] for name in plan.targets)
-    return part_sizes(n_rows, plan.split.validation, plan.split.test)[0]
+    return part_sizes(n_rows, plan.split.validation, plan.split.test)[:2]
 
 
 def first_width(features: Sequence[ColumnProfile], embeddings: Sequence[EmbeddingSpec]) -> int:

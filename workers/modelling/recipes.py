@@ -73,7 +73,7 @@ def resolve(
     check_training(training, target.task, division, findings)
     check_weights(training, target, profile, findings)
     if not findings.problems:
-        check_size(planned_network(plan, profile), training, division.n_train, limits, findings)
+        check_size(planned_network(plan, profile), training, division, limits, findings)
     if findings.problems:
         raise findings.error()
     return replace(plan, warnings=findings.warnings)

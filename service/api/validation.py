@@ -61,7 +61,10 @@ _UNKNOWN = {
 def problems_of(error: ValidationError, value: Any) -> list[Problem]:
     """Return what is wrong with the raw `value` that was refused, in its order."""
     details = error.errors(include_url=False, include_input=False)
-    return [_problem(detail, value) for detail in details[:MAX_PROBLEMS]]
+    # Items that were refused are not counted, so that a list of them is too short as well.
+    inside = {detail["loc"][:-1] for detail in details}
+    told = [d for d in details if d["type"] != "too_short" or d["loc"] not in inside]
+    return [_problem(detail, value) for detail in told[:MAX_PROBLEMS]]
 
 
 def query_problems(details: Sequence[Any]) -> list[Problem]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from workers.tabular.profile import ColumnProfile, TableProfile
 
 _NAMED = 10
+_SHOWN = 60
 _CLASSES = "/training/class_weight"
 _ROWS = "/training/sample_weight"
 
@@ -33,15 +34,18 @@ def check_weights(
 
 
 def wrong_labels(weights: Mapping[str, float], labels: tuple[str, ...]) -> str | None:
-    """Which labels have no weight, or which weights no label, in words; None where all agree."""
-    known = set(labels)
+    """Which labels have no weight, or how many weights no label, in words; None where all agree.
+
+    Only what the table says is named: the words go into answers, which never repeat a request.
+    """
     missing = [label for label in labels if label not in weights]
-    unknown = [label for label in weights if label not in known]
+    unknown = len(weights.keys() - set(labels))
     parts = []
     if missing:
         parts.append(f"There is no weight for {_listed(missing)}.")
     if unknown:
-        parts.append(f"The target has no class {_listed(unknown)}.")
+        classes = _listed(list(labels))
+        parts.append(f"{unknown} of the names are none of the target's classes: {classes}.")
     return " ".join(parts) or None
 
 
@@ -88,5 +92,6 @@ def _check_column(name: str, target: Target, profile: TableProfile, findings: Fi
 
 
 def _listed(labels: list[str]) -> str:
-    named = ", ".join(f'"{label}"' for label in labels[:_NAMED])
+    # A label is a cell, which may be as long as a book.
+    named = ", ".join(f'"{label[:_SHOWN]}"' for label in labels[:_NAMED])
     return f"{named} and {len(labels) - _NAMED} more" if len(labels) > _NAMED else named

@@ -162,3 +162,14 @@ def test_a_training_of_every_option_is_resolved(
         else:
             assert resolved[name] == value, name
     assert resolved["early_stopping"]["mode"] == "max"
+
+
+@pytest.mark.parametrize(("milestone", "code"), [("2", "integer_expected"), (0, "out_of_range")])
+def test_a_wrong_item_is_one_problem_and_not_a_short_list_too(
+    client: TestClient, milestone: Any, code: str
+) -> None:
+    schedule = {"type": "multistep", "milestones": [milestone]}
+    body = {"network": {"layers": []}, "training": {"schedule": schedule}}
+    errors = client.post(PATH, json=body).json()["errors"]
+    place = "/training/schedule/milestones/0"
+    assert [(e["pointer"], e["code"]) for e in errors] == [(place, code)]

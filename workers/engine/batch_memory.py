@@ -15,8 +15,8 @@ import numpy as np
 from workers.engine.backend import dtype_of
 from workers.engine.kernels.plain import PLAIN
 from workers.engine.kernels.program import ACTIVATION_CODES, KEEPS_SLOPE
-from workers.engine.passes import Pass
 from workers.engine.problem import Problem, TrainingData
+from workers.engine.steps.passes import Pass
 from workers.engine.tensors import BatchRows
 
 if TYPE_CHECKING:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workers.engine import batch_memory, chunk_plan
+from workers.engine import batch_memory
 from workers.engine.backend import dtype_of
-from workers.engine.batches import STRETCH_BYTES
 from workers.engine.forward import PORTION
 from workers.engine.layers.dense import Dense
 from workers.engine.optimizers.slots import slot_shapes
 from workers.engine.spec import LbfgsSpec
+from workers.engine.steps import chunk_plan
+from workers.engine.steps.batches import STRETCH_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

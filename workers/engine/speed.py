@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workers.engine import chunk_plan
 from workers.engine.cost import dense_layers, flops_per_row
 from workers.engine.network import Network
 from workers.engine.spec import (
@@ -24,6 +23,7 @@ from workers.engine.spec import (
     NetworkSpec,
     TrainingSpec,
 )
+from workers.engine.steps import chunk_plan
 from workers.engine.training import TrainingData, TrainingState, train
 
 if TYPE_CHECKING:

@@ -14,14 +14,14 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from workers.engine import divergence
-from workers.engine.chunk_plan import covers
-from workers.engine.chunked import ChunkedSteps
 from workers.engine.epoch_end import EpochEnd, EpochReport, Seen
 from workers.engine.layers.dropout import Dropout
 from workers.engine.spec import LbfgsSpec
-from workers.engine.stacked_steps import StackedSteps
+from workers.engine.steps.chunk_plan import covers
+from workers.engine.steps.chunked import ChunkedSteps
+from workers.engine.steps.stacked import StackedSteps
+from workers.engine.steps.vectors import join, leave
 from workers.engine.training import CHUNK_S
-from workers.engine.vectors import join, leave
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

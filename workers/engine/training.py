@@ -6,16 +6,16 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workers.engine.chunk_plan import covers
-from workers.engine.chunked import ChunkedSteps
 from workers.engine.epoch_end import EpochEnd, EpochReport
 from workers.engine.kernels.plain import PLAIN
-from workers.engine.lbfgs import LbfgsSteps
 from workers.engine.problem import Problem, TrainingData
 from workers.engine.spec import LbfgsSpec
 from workers.engine.state import Divergence, TrainingState
-from workers.engine.steps import Steps
-from workers.engine.vectors import alone
+from workers.engine.steps.chunk_plan import covers
+from workers.engine.steps.chunked import ChunkedSteps
+from workers.engine.steps.lbfgs import LbfgsSteps
+from workers.engine.steps.op_by_op import Steps
+from workers.engine.steps.vectors import alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

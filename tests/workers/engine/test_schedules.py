@@ -26,7 +26,7 @@ from workers.engine.spec import (
     StepSchedule,
     TrainingSpec,
 )
-from workers.engine.timetable import Timetable
+from workers.engine.steps.timetable import Timetable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -114,7 +114,7 @@ class Upload(NamedTuple):
 
 
 Chunk = Callable[..., Any]
-"""Many steps of training in one call that holds no lock; `engine/chunked.py` says which."""
+"""Many steps of training in one call that holds no lock; `engine/steps/chunked.py` says which."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,6 @@ from tests.parity.ours.table import compute
 from tests.parity.problems import Problem, network_of
 from tests.parity.specs import training as training_of
 from tests.workers.engine.guard.devices import DEVICES
-from workers.engine.chunk_plan import covers
 from workers.engine.kernels.chunk import CHUNKED
 from workers.engine.kernels.compiled import COMPILED
 from workers.engine.kernels.plain import PLAIN
@@ -33,6 +32,7 @@ from workers.engine.spec import (
     SgdSpec,
     SoftmaxCrossEntropySpec,
 )
+from workers.engine.steps.chunk_plan import covers
 
 if TYPE_CHECKING:
     from tests.parity.case import Arrays

@@ -21,8 +21,9 @@ from tests.workers.engine.guard.catalogue import (
 )
 from tests.workers.engine.guard.devices import DEVICES
 from tests.workers.engine.guard.kernels import Transfers, guard_kernels
-from workers.engine import batches, spec
+from workers.engine import spec
 from workers.engine.kernels.plain import PLAIN
+from workers.engine.steps import batches
 from workers.engine.training import EpochReport, TrainingState, train
 
 if TYPE_CHECKING:

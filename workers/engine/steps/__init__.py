@@ -1,0 +1,1 @@
+"""The steps of an epoch: batches, passes, updates, in each of the ways to do them."""

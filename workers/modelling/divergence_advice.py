@@ -23,7 +23,7 @@ _NEAR_OVERFLOW = 1e15
 class Suggestion:
     """A field of the run's request (RFC 6901) with a value that may help, and why, in words."""
 
-    code: Literal["scaling", "learning_rate", "clip_norm", "precision"]
+    code: Literal["scaling", "normalisation", "learning_rate", "clip_norm", "precision"]
     pointer: str
     value: float | str
     detail: str
@@ -32,14 +32,17 @@ class Suggestion:
 def suggest(prepared: Prepared, at: Divergence) -> Suggestion:
     """The change that most likely helps, the likeliest cause first.
 
-    Data as it is with large numbers in it; a learning rate above the optimiser's usual one;
-    gradients that nothing bounds; numbers that float32 cannot hold; else the learning rate.
+    Data as it is with large numbers in it; a network that overflows as it starts; a learning rate
+    above the optimiser's usual one; gradients that nothing bounds; numbers that float32 cannot
+    hold; else the learning rate.
     """
     training = prepared.plan.training
     optimizer = training.optimizer
     largest = _largest(prepared) if prepared.plan.preprocessing == "none" else 0.0
     if largest > _LARGE:
         return _scaling(largest)
+    if _is_before_any_step(at) and optimizer.type != "lbfgs":
+        return _normalisation()
     if optimizer.learning_rate > type(optimizer)().learning_rate:
         return _learning_rate(optimizer.learning_rate)
     if training.clip_norm is None and optimizer.type != "lbfgs":
@@ -57,6 +60,19 @@ def _scaling(largest: float) -> Suggestion:
         'try "preprocessing": "standard".'
     )
     return Suggestion("scaling", "/preprocessing", "standard", detail)
+
+
+def _is_before_any_step(at: Divergence) -> bool:
+    """Whether the first forward pass went wrong; L-BFGS alone makes one on other weights, too."""
+    return at.step == 1 and (at.tensor == "loss" or at.tensor.endswith(".output"))
+
+
+def _normalisation() -> Suggestion:
+    detail = (
+        "The weights overflow as they start, before any step: try a layer_norm behind each dense "
+        "layer, or a bounded activation such as tanh."
+    )
+    return Suggestion("normalisation", "/network/layers", "layer_norm", detail)
 
 
 def _learning_rate(rate: float) -> Suggestion:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.workers.modelling.tables import Ingested, Trained, csv_of, ingested, trained
-from workers.engine.spec import AdamSpec, NetworkSpec, SgdSpec
+from workers.engine.spec import AdamSpec, DenseSpec, LayerNormSpec, NetworkSpec, SgdSpec
 from workers.engine.training import Divergence
 from workers.modelling.divergence_advice import suggest
 from workers.modelling.estimator import Prepared, prepare
@@ -65,6 +66,20 @@ def test_what_was_suggested_helps() -> None:
     suggestion = suggest(diverged.prepared, diverged.state.divergence)
     assert suggestion.value == "standard"
     assert trained(LARGE, wish("standard", optimizer=USUAL)).state.stop_reason == "max_epochs"
+
+
+def test_what_overflows_before_any_step_is_no_matter_of_steps() -> None:
+    explosive = DenseSpec(units=8, activation="exponential")
+    deep = replace(wish(optimizer=FAST), network=NetworkSpec(layers=(explosive,) * 6))
+    end = run(SMALL, deep)
+    assert end.state.divergence is not None
+    assert end.state.divergence.step == 1
+    found = suggest(end.prepared, end.state.divergence)
+    assert (found.code, found.pointer) == ("normalisation", "/network/layers")
+    assert found.value == "layer_norm"
+    calm = NetworkSpec(layers=(explosive, LayerNormSpec()) * 6)
+    helped = replace(wish(optimizer=USUAL), network=calm)
+    assert trained(SMALL, helped).state.stop_reason == "max_epochs"
 
 
 def test_unbounded_gradients_are_to_be_clipped() -> None:

@@ -9,12 +9,15 @@ from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from llvmlite import binding
+from threadpoolctl import threadpool_info
 
 from workers.engine.kernels.native.interface import DGEMM, SGEMM
 
-BLAS_PACKAGE = "scipy"
-"""Whose BLAS the compiled products call."""
+_ROUTINES = {SGEMM: "sgemm", DGEMM: "dgemm"}
+
+_SCIPY = "scipy"
 
 _FROM_C = ("erfc", "memcpy", "memmove", "memset")
 
@@ -40,24 +43,47 @@ _NEVER_CALLED = (
 """Numba links these into every function, for memory and errors that kernels do not have."""
 
 
-def provide_blas() -> None:
-    """Make the matrix products known to what this process compiles or loads."""
-    binding.add_symbol(SGEMM, _address("sgemm"))
-    binding.add_symbol(DGEMM, _address("dgemm"))
+@cache
+def provide_blas() -> str:
+    """Make the matrix products known to what this process loads; the package whose they are.
+
+    NumPy's own where it is the OpenBLAS of its wheels: then all products of a process are of one
+    library. Else SciPy's, which exports them for others.
+    """
+    package, addresses = np.__name__, _of_numpy()
+    if not addresses:
+        package, addresses = _SCIPY, {name: _of_scipy(of) for name, of in _ROUTINES.items()}
+    for name, address in addresses.items():
+        binding.add_symbol(name, address)
+    return package
 
 
 def provide_library() -> None:
     """Make the rest known, in a process that has no compiler."""
     process = ctypes.CDLL(None)
     for name in _FROM_C:
-        binding.add_symbol(name, ctypes.cast(getattr(process, name), ctypes.c_void_p).value)
-    end = ctypes.cast(process.abort, ctypes.c_void_p).value
+        binding.add_symbol(name, _address(process, name))
     for name in _NEVER_CALLED:
-        binding.add_symbol(name, end)
+        binding.add_symbol(name, _address(process, "abort"))
 
 
-def _address(name: str) -> int:
-    """Where a function of `scipy.linalg.cython_blas` lies, which exports it for others to call."""
+def _of_numpy() -> dict[str, int]:
+    """The addresses by our names; none where NumPy has another BLAS."""
+    for found in threadpool_info():
+        if Path(found["filepath"]).parent.name.startswith(np.__name__):
+            library = ctypes.CDLL(found["filepath"])
+            routines = {name: f"scipy_{of}_64_" for name, of in _ROUTINES.items()}
+            if all(hasattr(library, routine) for routine in routines.values()):
+                return {name: _address(library, routine) for name, routine in routines.items()}
+    return {}
+
+
+def _address(library: ctypes.CDLL, name: str) -> int:
+    return int(ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0)
+
+
+def _of_scipy(name: str) -> int:
+    """The address of a function of `scipy.linalg.cython_blas`."""
     api = ctypes.pythonapi
     api.PyCapsule_GetName.restype = ctypes.c_char_p
     api.PyCapsule_GetName.argtypes = [ctypes.py_object]
@@ -70,7 +96,7 @@ def _address(name: str) -> int:
 @cache
 def _cython_blas() -> Any:
     """The module itself, without the package around it, which takes 30 MB."""
-    package = find_spec(BLAS_PACKAGE)
+    package = find_spec(_SCIPY)
     folders = package.submodule_search_locations if package is not None else None
     places = [str(Path(folder) / "linalg") for folder in folders or ()]
     spec = PathFinder.find_spec("cython_blas", places)

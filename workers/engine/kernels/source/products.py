@@ -26,7 +26,7 @@ def multiply(
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         a, a_transposed, b, b_transposed, out, added = arguments
-        integer, letter = ir.IntType(32), ir.IntType(8)
+        letter = ir.IntType(8)
         pointer = letter.as_pointer()
         number = context.get_value_type(signature.args[0].dtype)
 
@@ -38,7 +38,7 @@ def multiply(
             array = context.make_array(signature.args[index])(context, builder, value)
             rows, columns = cgutils.unpack_tuple(builder, array.shape, 2)
             data = builder.bitcast(array.data, pointer)
-            return data, builder.trunc(rows, integer), builder.trunc(columns, integer)
+            return data, rows, columns
 
         def operation(transposed: Any) -> Any:
             return by_address(builder.select(transposed, letter(ord("T")), letter(ord("N"))))
@@ -48,7 +48,8 @@ def multiply(
         out_data, rows, columns = operand(4, out)
         inner = builder.select(a_transposed, a_rows, a_columns)
         beta = builder.select(added, number(1.0), number(0.0))
-        # BLAS counts down the columns: what it is given is out^T = op(b)^T op(a)^T.
+        # BLAS counts down the columns: what it is given is out^T = op(b)^T op(a)^T. Whole numbers
+        # go by address: those of 64 bits also serve one that reads the lower 32, which come first.
         kind = ir.FunctionType(ir.VoidType(), [pointer] * 13)
         name = _SYMBOLS[signature.args[0].dtype]
         gemm = cgutils.get_or_insert_function(builder.module, kind, name)

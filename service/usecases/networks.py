@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select
 
-from service.errors import NotFoundError
+from service.errors import InvalidRequestError, NotFoundError, Problem
 from service.ids import has_shape, new_id
 from service.schemas.networks import Network, NetworkIn, NetworkValidation
 from service.schemas.wire import Page
@@ -16,6 +16,8 @@ from service.usecases.network_validation import validate
 from service.usecases.paging import DEFAULT_LIMIT, newest_first
 from service.usecases.workers import Workers
 from workers.engine.speed import Speed
+from workers.modelling.findings import Findings
+from workers.modelling.hidden_layers import check_residuals
 from workers.tabular.profile import TableProfile
 
 if TYPE_CHECKING:
@@ -39,7 +41,12 @@ class Networks:
         *,
         idempotency: IdempotencyClaim | None = None,
     ) -> Network:
-        """Keep a network."""
+        """Keep a network.
+
+        Raises:
+            InvalidRequestError: layers that go together on no table.
+        """
+        _check_layers(wish)
         with self._sessions.begin() as session:
             row = NetworkRow(
                 id=new_id("net"),
@@ -122,6 +129,19 @@ class Networks:
         if profile is None:
             raise NotFoundError("dataset")
         return TableProfile.from_json(profile)
+
+
+def _check_layers(wish: NetworkCreate) -> None:
+    findings = Findings()
+    check_residuals(wish.layers, None, findings)
+    if findings.problems:
+        # Here the request is the network itself.
+        raise InvalidRequestError(
+            [
+                Problem(p.pointer.removeprefix("/network"), p.code, p.detail, p.limit)
+                for p in findings.problems
+            ]
+        )
 
 
 def _check_shape(network_id: str) -> None:

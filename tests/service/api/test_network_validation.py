@@ -173,3 +173,24 @@ def test_a_wrong_item_is_one_problem_and_not_a_short_list_too(
     errors = client.post(PATH, json=body).json()["errors"]
     place = "/training/schedule/milestones/0"
     assert [(e["pointer"], e["code"]) for e in errors] == [(place, code)]
+
+
+@pytest.mark.parametrize(
+    ("layers", "pointer", "code"),
+    [
+        ([{"type": "residual", "span": 63}], "/layers/0/span", "span_too_long"),
+        (
+            [{"type": "dense", "units": 4}, {"type": "dense", "units": 5}, {"type": "residual"}],
+            "/layers/2",
+            "residual_width",
+        ),
+    ],
+)
+def test_a_network_that_fits_no_table_is_not_kept(
+    client: TestClient, layers: list[dict[str, Any]], pointer: str, code: str
+) -> None:
+    answer = client.post("/v1/networks", json={"name": "impossible", "layers": layers})
+    assert answer.status_code == 422
+    assert [(e["pointer"], e["code"]) for e in answer.json()["errors"]] == [(pointer, code)]
+    kept = [network["name"] for network in client.get("/v1/networks").json()["data"]]
+    assert "impossible" not in kept

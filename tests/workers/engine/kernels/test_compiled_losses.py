@@ -90,3 +90,11 @@ def test_a_stacked_member_gets_the_bits_that_it_gets_alone(spec: Any) -> None:
         value, gradient = computed(COMPILED, spec, z[member], t[member], weights[member])
         assert value.tobytes() == values[member].tobytes()
         assert gradient.tobytes() == gradients[member].tobytes()
+
+
+@pytest.mark.parametrize("precision", sorted(GATES))
+def test_the_small_loss_of_a_confident_binary_answer_keeps_its_digits(precision: str) -> None:
+    z = np.array([[30.0], [-30.0]], precision)
+    t = np.array([[1.0], [0.0]])
+    value, _ = computed(COMPILED, BinaryCrossEntropySpec(), z, t, None)
+    assert float(value) == pytest.approx(np.log1p(np.exp(-30.0)), rel=GATES[precision])

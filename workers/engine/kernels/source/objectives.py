@@ -55,7 +55,7 @@ def mean_squared_error(scores: Any, targets: Any, share: Any, gradient: Any) -> 
 def binary_cross_entropy(
     scores: Any, targets: Any, smoothing: Any, share: Any, gradient: Any, scratch: Any
 ) -> Any:
-    """Return the mean of log(1 + exp(z)) - z t; leave its gradient. scratch (B, K)."""
+    """Return the mean of max(z, 0) - z t + log(1 + exp(-|z|)); leave its gradient."""
     rows, columns = scores.shape
     part = cast(1.0 / columns, share[0])
     kept = cast(1.0 - smoothing, share[0])
@@ -65,7 +65,9 @@ def binary_cross_entropy(
             z = scores[r, k]
             t = kept * targets[r, k] + even
             gradient[r, k] = logistic(z) - t
-            scratch[r, k] = softplus(z) - z * t
+            # The small logarithm last: beside a large score it would lose its digits.
+            above = z if z > _zero(z) else _zero(z)
+            scratch[r, k] = (above - z * t) + softplus(-abs(z))
     total = 0.0
     for r in range(rows):
         scale = share[r] * part

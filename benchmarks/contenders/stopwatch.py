@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-Epochs = Callable[[int], None]
+Epochs = Callable[[int], object]
 """Trains for so many epochs."""
 
 TimedEpochs = Callable[[int], float]

@@ -23,7 +23,8 @@ DecayRate = Annotated[float, Ge(0.0), Lt(1.0)]
 Fraction = Annotated[float, Ge(0.0), Le(1.0)]
 Penalty = Annotated[float, Ge(0.0), Le(1e3)]
 Positive = Annotated[float, Gt(0.0), Le(1e6)]
-Epsilon = Annotated[float, Gt(0.0), Le(1.0)]
+Epsilon = Annotated[float, Ge(1e-30), Le(1.0)]
+"""Not 0 in either precision."""
 Patience = Annotated[int, Interval(ge=1, le=10_000)]
 Seed = Annotated[int, Interval(ge=0, le=2**63 - 1)]
 

@@ -182,7 +182,7 @@ class TracedGradient(Wire):
     derivative: str | None
     gradient: Row
     finite_difference: Row
-    relative_error: Row
+    relative_error: Row = Field(description="0 where both are within the absolute gate.")
     at_kink: list[int] = Field(description="Which of those shown stand at a kink, by place.")
     passed: bool
 

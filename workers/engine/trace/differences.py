@@ -33,7 +33,8 @@ _MEMBERS = 64
 class Differences:
     """For some entries (N,) of the parameters: the slope between the losses at w - h and w + h.
 
-    `relative` is |gradient - central| / max(|gradient|, |central|), 0 where both are 0. At a kink
+    `relative` is |gradient - central| / max(|gradient|, |central|), 0 where both are within the
+    absolute gate: beside a gradient of 0, rounding alone would be an error of 1. At a kink
     (of a ReLU, of |e|) the loss has no slope but one on each side: there is nothing to compare
     with, and nothing fails.
     """
@@ -82,7 +83,8 @@ def _compared(gradient: Array, central: Array, tolerance: float) -> tuple[Array,
         off = np.abs(gradient - central)
         size = np.maximum(np.abs(gradient), np.abs(central))
         # What is not finite stays so, and passes nothing.
-        relative = np.where(size == 0.0, 0.0, off / size)
+        is_nothing = np.isfinite(size) & (size <= tolerance)
+        relative = np.where(is_nothing, 0.0, off / size)
         return relative, (relative <= GATE_RELATIVE) | (off <= tolerance)
 
 

@@ -22,7 +22,7 @@ _CACHED = "private, max-age=3600"
 
 def _known(value: object) -> object:
     if value not in get_args(Subject):
-        raise NotFoundError("catalogue")
+        raise NotFoundError(f"catalogue; there are {', '.join(get_args(Subject))}")
     return value
 
 

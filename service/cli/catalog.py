@@ -1,13 +1,14 @@
 """`slope catalog`: what networks and trainings can be made of."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 from rich.text import Text
 
 from service.cli.output import JsonOption, write, write_json
 from service.schemas.catalog import CatalogEntry, CatalogParameter, Subject
+from service.schemas.runs import Task
 
 if TYPE_CHECKING:
     from service.cli.connection import Connection
@@ -22,9 +23,11 @@ def catalog(
     """List activations, losses, optimizers and so on, with formulas, ranges and defaults."""
     connection: Connection = context.obj
     with connection.open() as client:
-        found = [entry for entry in client.catalog(subject) if name in (None, entry.name)]
+        entries = list(client.catalog(subject))
+    found = [entry for entry in entries if name in (None, entry.name)]
     if not found:
-        raise typer.BadParameter(f"no {name!r} among the {subject}", param_hint="NAME")
+        known = ", ".join(entry.name for entry in entries)
+        raise typer.BadParameter(f"no {name!r} among the {subject}: {known}", param_hint="NAME")
     if as_json:
         write_json(found)
         return
@@ -35,6 +38,10 @@ def catalog(
 def _lines(entry: CatalogEntry) -> Iterator[str]:
     told = (entry.description, entry.formula, entry.derivative, entry.source)
     yield from (line for line in told if line)
+    if len(entry.tasks) < len(get_args(Task)):
+        yield f"tasks: {', '.join(entry.tasks)}"
+    if entry.default_of:
+        yield f"default of: {', '.join(entry.default_of)}"
     for parameter in entry.parameters:
         yield f"{parameter.name}: {', '.join(_facts(parameter))}"
 
@@ -52,3 +59,5 @@ def _facts(parameter: CatalogParameter) -> Iterator[str]:
         yield "required"
     elif parameter.default is not None:
         yield f"default {parameter.default}"
+    else:
+        yield "unset by default"

@@ -28,7 +28,10 @@ def predict(
     context: typer.Context,
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Id, name or name:version.")],
     file: Annotated[
-        Path | None, typer.Argument(exists=True, dir_okay=False, help="CSV file with a header.")
+        Path | None,
+        typer.Argument(
+            exists=True, dir_okay=False, help="CSV file of the columns the model reads, no others."
+        ),
     ] = None,
     row: Annotated[
         list[str] | None, typer.Option(metavar="COLUMN=VALUE", help="A cell of the one row.")

@@ -34,7 +34,7 @@ def train(  # noqa: PLR0913 - one argument for each option of the command line
     ] = None,
     network: Annotated[str | None, typer.Option(help=NETWORK_HELP)] = None,
     epochs: Annotated[int | None, typer.Option(help="Most epochs to train.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Of Adam.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Learning rate, of Adam.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Rows of a step.")] = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same weights.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,

@@ -180,8 +180,8 @@ class Checkpoint(Wire):
 
     id: str
     run_id: str
-    epoch: int
-    step: int
+    epoch: int = Field(description="Whose weights these are: early stopping goes back to the best.")
+    step: int = Field(description="Steps done when it was saved.")
     kind: Literal["initial", "periodic", "final"]
     bytes: int
     sha256: str

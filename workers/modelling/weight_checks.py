@@ -45,7 +45,8 @@ def wrong_labels(weights: Mapping[str, float], labels: tuple[str, ...]) -> str |
         parts.append(f"There is no weight for {_listed(missing)}.")
     if unknown:
         classes = _listed(list(labels))
-        parts.append(f"{unknown} of the names are none of the target's classes: {classes}.")
+        names = "1 name is" if unknown == 1 else f"{unknown} names are"
+        parts.append(f"{names} not among the target's classes: {classes}.")
     return " ".join(parts) or None
 
 

@@ -58,6 +58,12 @@ def test_a_catalogue_has_everything_that_there_is(client: TestClient, subject: s
             assert entry["derivative"], entry["name"]
 
 
+def test_an_unknown_catalogue_is_answered_with_those_that_there_are(client: TestClient) -> None:
+    answer = client.get("/v1/catalog/optimisers")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert all(subject in answer.json()["detail"] for subject in get_args(Subject))
+
+
 def test_a_catalogue_is_sent_once(client: TestClient) -> None:
     first = client.get("/v1/catalog/losses")
     again = client.get("/v1/catalog/losses", headers={"If-None-Match": first.headers["etag"]})

@@ -25,10 +25,11 @@ def test_a_catalogue_is_listed_whole_or_by_name(server: ScriptedServer, slope: S
     server.on("GET", "/v1/catalog/losses", Answer(catalog_examples.LOSSES))
     name, *lines = slope("catalog", "losses", "huber").out.splitlines()
     assert name == "huber"
+    assert "  tasks: regression" in lines
     assert "  delta: number, above 0, at most 1e+06, default 1.0" in lines
     assert slope("catalog", "losses", "--json").json()[0]["source"] == "Huber 1964"
     unknown = slope("catalog", "losses", "lucky")
-    assert (unknown.code, "lucky" in unknown.err) == (2, True)
+    assert (unknown.code, "lucky" in unknown.err, "huber" in unknown.err) == (2, True, True)
 
 
 def test_no_more_runs_are_fetched_than_are_shown(server: ScriptedServer, slope: Slope) -> None:

@@ -150,7 +150,7 @@ def test_every_label_needs_a_weight_and_no_other(
 def test_labels_without_a_weight_are_named_and_names_of_the_request_are_not_repeated() -> None:
     [problem] = problems_of(DATA, wish(class_weight={"rare": 2.0, "many": 1.0, "Some": 1.0}))
     assert 'There is no weight for "some".' in problem.detail
-    assert "1 of the names" in problem.detail
+    assert "1 name is not among the target's classes" in problem.detail
     assert "Some" not in problem.detail
 
 

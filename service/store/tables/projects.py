@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.store.tables.base import Base, CreatedAt, Digest, Id, Instant
@@ -17,6 +17,8 @@ class ProjectRow(Base):
 
     id: Mapped[Id] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(200), unique=True)
+    runs_running: Mapped[int | None] = mapped_column(Integer)
+    """How many of its runs may train at once; the service's limit where null."""
     created_at: Mapped[CreatedAt]
 
 

@@ -70,8 +70,13 @@ class RunRow(Base):
     epochs: Mapped[int] = mapped_column(Integer)
     model_name: Mapped[str | None] = mapped_column(String(200))
     parent: Mapped[dict[str, Any] | None]
+    """`{"run_id", "checkpoint_id", "mode"}`: what it goes on from, where it does."""
+    replay_of: Mapped[str | None] = mapped_column(String(31), index=True)
+    """The run that this one repeats; without a foreign key, for that one may be deleted."""
     labels: Mapped[dict[str, Any]] = mapped_column(default=dict)
     device: Mapped[str] = mapped_column(String(16), default="cpu")
+    memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    """Estimate of what training takes; null for runs of the first releases."""
 
     # Where it stands.
     status: Mapped[str] = mapped_column(String(16), default="queued")
@@ -114,4 +119,6 @@ class RunRow(Base):
     numerics: Mapped[dict[str, Any] | None]
     reproducible: Mapped[bool] = mapped_column(default=True)
     weights_sha256: Mapped[Digest | None]
+    replay: Mapped[dict[str, Any] | None]
+    """How a repetition compares with what it repeats; null until it ends."""
     report: Mapped[dict[str, Any] | None]

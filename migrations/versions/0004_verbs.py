@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -14,7 +16,7 @@ depends_on = None
 
 # Added one by one, without Alembic's batch: on SQLite that makes a new table, and the triggers that
 # guard `runs` would stay with the old one.
-COLUMNS: tuple[tuple[str, str, sa.types.TypeEngine[object]], ...] = (
+COLUMNS: tuple[tuple[str, str, sa.types.TypeEngine[Any]], ...] = (
     ("runs", "memory_bytes", sa.BigInteger()),
     ("runs", "replay_of", sa.String(31)),
     ("runs", "replay", sa.JSON(none_as_null=True)),

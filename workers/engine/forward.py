@@ -1,8 +1,9 @@
 """The one forward pass of evaluation and prediction: a row gets the same bits in any company.
 
-A BLAS may add in another order for another number of rows, so the products are taken on
-zero-padded blocks of 8 rows. More rows at a time are faster; that is done for a network's shapes
-only after a probe on this machine has shown the bits of the blocks of 8.
+A BLAS may add in another order for another number of rows, so rows get the bits of products on
+zero-padded blocks of 8. More rows at a time are faster: each product takes as many as give those
+bits (`layers/products.py`), and portions are that long only after a probe of the whole network, on
+this machine, has shown the bits of the blocks of 8.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ BLOCK = BatchRows(8, 8)
 PORTION = 256
 """Rows taken through the layers at a time where there are enough of them."""
 
-_WIDE = (BatchRows(PORTION, PORTION), BatchRows(PORTION, 64), BatchRows(PORTION, 8))
+_WIDE = (BatchRows(PORTION, BLOCK.total), BatchRows(32, BLOCK.total))
 _PROBES = 2
 
 
@@ -70,7 +71,7 @@ class ForwardPass:
     def _sizes(self, n_rows: int) -> tuple[BatchRows, ...]:
         if n_rows < PORTION:
             return (BLOCK,)
-        return (rows_at_a_time(self._network, self._parameters.dtype, self._kernels), BLOCK)
+        return portions(self._network, self._parameters.dtype, self._kernels)
 
     def _portion(self, rows: BatchRows) -> _Portion:
         if rows not in self._portions:
@@ -84,8 +85,10 @@ class _Portion:
     def __init__(
         self, rows: BatchRows, network: Network, parameters: Array, kernels: Kernels
     ) -> None:
+        self._rows = rows.total
         self._layers = network.on_batch(rows, parameters, None, kernels)
         memory = Memory(kernels.xp, parameters.dtype)
+        self._n_outputs = network.n_outputs
         shape = (rows.total, network.n_outputs)
         activation = kernels.activations[network.output_activation]
         self._activation = activation(memory, shape, False)
@@ -104,19 +107,31 @@ class _Portion:
         self._padded[len(X) :] = 0.0
         self.run(self._padded, scores, answers)
 
+    def bits(self, X: Array) -> bytes:
+        """What comes out for X (N, I) of whole portions, bit by bit."""
+        scores = np.empty((len(X), self._n_outputs), X.dtype)
+        answers = np.empty_like(scores)
+        for start in range(0, len(X), self._rows):
+            end = start + self._rows
+            self.run(X[start:end], scores[start:end], answers[start:end])
+        return scores.tobytes() + answers.tobytes()
+
 
 @lru_cache(maxsize=256)
-def rows_at_a_time(network: Network, dtype: DType, kernels: Kernels) -> BatchRows:
-    """The first of _WIDE in which random rows get the bits that the blocks of 8 give them."""
-    for rows in _WIDE:
-        if all(_same_bits(network, dtype, kernels, rows, trial) for trial in range(_PROBES)):
-            return rows
-    return BLOCK
+def portions(network: Network, dtype: DType, kernels: Kernels) -> tuple[BatchRows, ...]:
+    """Of _WIDE those in which random rows get the bits of blocks of 8; then the blocks of 8."""
+    found = list(_WIDE)
+    for trial in range(_PROBES):
+        parameters, X = _random_work(network, dtype, trial)
+        wanted = _Portion(BLOCK, network, parameters, kernels).bits(X)
+        found = [
+            rows for rows in found if _Portion(rows, network, parameters, kernels).bits(X) == wanted
+        ]
+    return (*found, BLOCK)
 
 
-def _same_bits(
-    network: Network, dtype: DType, kernels: Kernels, rows: BatchRows, trial: int
-) -> bool:
+def _random_work(network: Network, dtype: DType, trial: int) -> tuple[Array, Array]:
+    """Parameters (P,), and rows (PORTION, I) with levels where the network expects them."""
     random = rng.generator(0, rng.Purpose.PROBE, trial)
     parameters = network.initial_parameters(trial, dtype)
     parameters += random.normal(0.0, 0.1, parameters.shape).astype(dtype)
@@ -124,13 +139,4 @@ def _same_bits(
     if network.embeddings is not None:
         for table in network.embeddings.tables:
             X[:, table.category.index] = random.integers(0, table.category.levels, PORTION)
-    found = []
-    for size in (rows, BLOCK):
-        portion = _Portion(size, network, parameters, kernels)
-        scores = np.empty((PORTION, network.n_outputs), dtype)
-        answers = np.empty_like(scores)
-        for start in range(0, PORTION, size.total):
-            end = start + size.total
-            portion.run(X[start:end], scores[start:end], answers[start:end])
-        found.append(scores.tobytes() + answers.tobytes())
-    return found[0] == found[1]
+    return parameters, X

@@ -23,7 +23,11 @@ Views = dict[str, Array]
 
 
 class BatchRows(NamedTuple):
-    """The rows of a batch, and how many of them (a divisor) one matrix product takes at a time."""
+    """The rows of a batch, and of how many (a divisor) every product has the bits.
+
+    A BLAS may add in another order for another number of rows: with fewer than the total, products
+    are taken on so many rows at a time, or on more that are known to give the same bits.
+    """
 
     total: int
     per_product: int

@@ -71,7 +71,7 @@ def test_large_batches_take_large_products_with_every_activation(activation: Act
         NetworkSpec(layers=layers, skip=True), n_inputs=16, n_outputs=3, output_activation="softmax"
     )
     for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
-        assert forward.rows_at_a_time(network, dtype, PLAIN).total == forward.PORTION
+        assert forward.portions(network, dtype, PLAIN)[0].total == forward.PORTION
 
 
 def test_no_rows_give_no_answers() -> None:

@@ -6,13 +6,21 @@ there are more than two axes. Both give the same bits (tests/workers/engine/laye
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workers.engine import rng
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from workers.engine.backend import DType
     from workers.engine.layers.layer import Workplace
     from workers.engine.tensors import Array, BatchRows
+
+_PROBES = 2
 
 
 def product_for(place: Workplace) -> Callable[..., Any]:
@@ -29,16 +37,18 @@ def transposed(a: Array) -> Array:
 
 
 class RowProduct:
-    """X W for X (B, I), left in `out` (B, O), taken on `rows.per_product` rows at a time."""
+    """X W for X (B, I), left in `out` (B, O); its bits are those of `rows.per_product` at a time."""
 
     def __init__(self, product: Callable[..., Any], rows: BatchRows, W: Array, out: Array) -> None:
         self._product = product
         self._W = W
         self._out = out
+        size = rows.total
+        if rows.per_product < size:
+            size = rows_at_a_time(rows, (W.shape[-2], W.shape[-1]), W.dtype, product)
         self._pieces = [
-            (slice(start, end), out[..., start:end, :])
-            for start in range(0, rows.total, rows.per_product)
-            for end in (start + rows.per_product,)
+            (slice(start, start + size), out[..., start : start + size, :])
+            for start in range(0, rows.total, size)
         ]
 
     def __call__(self, X: Array) -> None:
@@ -48,3 +58,43 @@ class RowProduct:
             return
         for rows, piece in self._pieces:
             self._product(X[..., rows, :], self._W, out=piece)
+
+
+@lru_cache(maxsize=1024)
+def rows_at_a_time(
+    rows: BatchRows, shape: tuple[int, int], dtype: DType, product: Callable[..., Any]
+) -> int:
+    """The most rows, halved from all, whose products with W of a shape have the bits wanted.
+
+    They differ where BLAS takes its kernel for small matrices for the fewer rows and another one
+    for the more, or where a row's place among the others decides which part of a kernel adds.
+    What decides is the shape alone, not the numbers: random ones show it, on this machine.
+    """
+    works = [_random_work(rows.total, shape, dtype, trial) for trial in range(_PROBES)]
+    size = rows.total
+    while size % 2 == 0 and size > rows.per_product:
+        if all(_same_bits(rows, size, work, product) for work in works):
+            return size
+        size //= 2
+    return rows.per_product
+
+
+def _random_work(
+    n_rows: int, shape: tuple[int, int], dtype: DType, trial: int
+) -> tuple[Array, Array]:
+    random = rng.generator(0, rng.Purpose.PROBE, trial)
+    kind = np.float32 if dtype == np.float32 else np.float64
+    return random.standard_normal((n_rows, shape[0]), kind), random.standard_normal(shape, kind)
+
+
+def _same_bits(
+    rows: BatchRows, size: int, work: tuple[Array, Array], product: Callable[..., Any]
+) -> bool:
+    X, W = work
+    found = []
+    for taken in (size, rows.per_product):
+        out = np.empty((size, W.shape[1]), W.dtype)
+        for start in range(0, size, taken):
+            product(X[start : start + taken], W, out=out[start : start + taken])
+        found.append(out.tobytes())
+    return found[0] == found[1]

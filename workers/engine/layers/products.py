@@ -37,7 +37,7 @@ def transposed(a: Array) -> Array:
 
 
 class RowProduct:
-    """X W for X (B, I), left in `out` (B, O); its bits are those of `rows.per_product` at a time."""
+    """X W for X (B, I), left in `out` (B, O), with the bits of `rows.per_product` at a time."""
 
     def __init__(self, product: Callable[..., Any], rows: BatchRows, W: Array, out: Array) -> None:
         self._product = product

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from service.errors import LeaseLostError, UnavailableError
-from service.usecases.claims import Orders
+from service.usecases.claims import NewEvent, Orders
+from workers.stall import Silence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,6 +27,9 @@ T = TypeVar("T")
 
 EXIT_STUCK = 86
 """Exit code of a process that could neither keep its lease nor let go of it."""
+
+EXIT_STALLED = 87
+"""Exit code of a process whose training did nothing any more."""
 
 _LONGEST_INTERVAL_S = 5.0
 _RETRY_S = 0.5
@@ -66,6 +70,7 @@ class Heartbeat:
         self._news = threading.Condition()
         self._ended = threading.Event()
         self._calls: dict[int, float] = {}
+        self._silence = Silence(clock, longest_look_s=lease_s)
         self._beater = threading.Thread(target=self._beat_until_ended, daemon=True)
         self._watchdog = threading.Thread(target=self._watch_until_ended, daemon=True)
 
@@ -87,9 +92,12 @@ class Heartbeat:
     def orders(self) -> Orders | None:
         """Return the latest orders, None before the first; waits while the lease is in doubt.
 
+        To be asked after every step: a training that no longer does is taken for hung.
+
         Raises:
             LeaseLostError: the run is another's now.
         """
+        self._silence.step()
         with self._news:
             while not self._is_lost and self._clock.monotonic_s() > self._trusted_until_s:
                 # A thread that died of a defect confirms nothing any more.
@@ -116,11 +124,14 @@ class Heartbeat:
         while True:
             try:
                 with self._in_database():
-                    return call()
+                    result = call()
+                self._silence.sign()
             except UnavailableError:
                 with self._news:
                     self._news.wait(_RETRY_S)
                 self.orders()
+            else:
+                return result
 
     @contextmanager
     def _in_database(self) -> Iterator[None]:
@@ -152,11 +163,34 @@ class Heartbeat:
                 self._orders = orders
                 self._trusted_until_s = sent_s + _TRUSTED_LEASE * self._lease_s
                 self._news.notify_all()
+            # After heartbeats that came through alone: a training that waits for the ledger does
+            # no step either, and is not to blame.
+            if self._silence.look():
+                self._give_up()
+                return
 
     def _lose(self) -> None:
         with self._news:
             self._is_lost = True
             self._news.notify_all()
+
+    def _give_up(self) -> None:
+        """End the process, which nothing else can do to a thread that hangs.
+
+        The lease then expires, and that counts as a crash: the next attempt goes on from the last
+        checkpoint, and a run that always hangs uses up its crash budget.
+        """
+        seconds = round(self._silence.seconds)
+        told = NewEvent(
+            "log",
+            f"Training has done no step for {seconds} s: its process is ended.",
+            level="error",
+            data={"code": "stalled", "seconds": seconds},
+        )
+        _log.critical("%s: stalled for %d s, leaving", self._claim.run_id, seconds)
+        with suppress(LeaseLostError, UnavailableError), self._in_database():
+            self._leases.tell(self._claim.run_id, self._claim.fence, [told])
+        self._exit_process(EXIT_STALLED)
 
     def _watch_until_ended(self) -> None:
         # A socket behind which nobody answers cannot be interrupted from another thread, and

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import delete, or_, select, update
 
 from service.errors import IntegrityError, LeaseLostError
 from service.ids import new_id
@@ -15,14 +16,26 @@ from service.usecases import journal
 from service.usecases.claims import NewEvent, SavedState
 
 if TYPE_CHECKING:
-    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
     from service.store.blobs import Blobs
     from service.store.db import Sessions
     from service.usecases.claims import NewCheckpoint
 
-KEPT_PERIODIC = 2
+# The last one and the one before: what an attempt goes on from where the last one has rotted.
+KEPT_LAST = 2
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the next attempt at a run goes on from."""
+
+    checkpoint: SavedState | None
+    """The last state that is whole."""
+    initial_weights: bytes | None
+    """The weights of epoch 0, where there is no state; None for a run that never began."""
+    is_lost: bool
+    """Whether there was something, and none of it is whole."""
 
 
 def save(
@@ -58,57 +71,80 @@ def save(
     return checkpoint_id, checkpoint_id == fresh_id
 
 
-def latest(sessions: Sessions, blobs: Blobs, run_id: str, fence: int) -> SavedState | None:
-    """Load the last state that can be gone on from; one that is corrupt is dropped and told of.
+def load(sessions: Sessions, blobs: Blobs, run_id: str, fence: int) -> Kept:
+    """Load what the run goes on from, the newest that is whole; tell of all that is corrupt.
+
+    States that are corrupt are dropped. Epoch 0 stays in any case, so that a run of which nothing
+    else is left is known to have begun.
 
     Raises:
-        LeaseLostError: there was one to drop, but the fence is no longer the current one.
+        LeaseLostError: something was corrupt, but the fence is no longer the current one.
     """
-    while True:
-        with sessions.read() as session:
-            row = session.scalar(_latest_state(run_id))
-            if row is None or row.state_sha256 is None:
-                return None
-            try:
-                state = blobs.get(session, row.state_sha256)
-            except IntegrityError:
-                state = None
-        if state is not None:
-            return SavedState(row.id, row.epoch, row.step, state)
-        _drop_corrupt(sessions, row, fence)
+    has_begun = False
+    while (row := _newest(sessions, run_id)) is not None:
+        digest = row.state_sha256 or row.weights_sha256
+        data = _whole(sessions, blobs, digest)
+        if data is not None and row.state_sha256 is not None:
+            return Kept(SavedState(row.id, row.epoch, row.step, data), None, is_lost=False)
+        if data is not None:
+            return Kept(None, data, is_lost=False)
+        has_begun = True
+        _give_up(sessions, row, fence)
+        if row.kind == "initial":
+            break
+    return Kept(None, None, is_lost=has_begun)
 
 
-def _drop_corrupt(sessions: Sessions, row: CheckpointRow, fence: int) -> None:
+def latest(sessions: Sessions, blobs: Blobs, run_id: str, fence: int) -> SavedState | None:
+    """Load the last state; see `load`."""
+    return load(sessions, blobs, run_id, fence).checkpoint
+
+
+def _newest(sessions: Sessions, run_id: str) -> CheckpointRow | None:
+    """The newest that holds a state; the initial weights count as one, for the seed makes it."""
+    usable = or_(CheckpointRow.state_sha256.is_not(None), CheckpointRow.kind == "initial")
+    query = select(CheckpointRow).where(CheckpointRow.run_id == run_id, usable)
+    newest_first = (CheckpointRow.step.desc(), CheckpointRow.kind != "final", CheckpointRow.kind)
+    with sessions.read() as session:
+        return session.scalar(query.order_by(*newest_first).limit(1))
+
+
+def _whole(sessions: Sessions, blobs: Blobs, sha256: str | None) -> bytes | None:
+    with sessions.read() as session:
+        try:
+            return None if sha256 is None else blobs.get(session, sha256)
+        except IntegrityError:
+            return None
+
+
+def _give_up(sessions: Sessions, row: CheckpointRow, fence: int) -> None:
+    is_first = row.kind == "initial"
+    what_now = "nothing is left to go on from" if is_first else "going on from the one before"
     told = NewEvent(
         type="log",
         level="warning",
-        message=f"The checkpoint of step {row.step} is corrupt; going on from the one before.",
+        message=f"The checkpoint of step {row.step} is corrupt; {what_now}.",
         data={"code": "checkpoint_corrupt", "checkpoint_id": row.id, "step": row.step},
     )
-    current = exists().where(RunRow.id == row.run_id, RunRow.fence == fence)
-    dropped = delete(CheckpointRow).where(CheckpointRow.id == row.id, current)
     with sessions.begin() as session:
-        if session.scalar(dropped.returning(CheckpointRow.id)) is None:
+        held = select(RunRow.id).where(RunRow.id == row.run_id, RunRow.fence == fence)
+        if session.scalar(held.with_for_update()) is None:
             raise LeaseLostError(row.run_id, fence)
+        if not is_first:
+            session.execute(delete(CheckpointRow).where(CheckpointRow.id == row.id))
         journal.append(session, row.run_id, [told])
 
 
-def _latest_state(run_id: str) -> Select[CheckpointRow]:
-    return (
-        select(CheckpointRow)
-        .where(CheckpointRow.run_id == run_id, CheckpointRow.state_sha256.is_not(None))
-        .order_by(CheckpointRow.step.desc(), CheckpointRow.kind)
-        .limit(1)
-    )
-
-
 def _prune(session: Session, run_id: str) -> None:
-    periodic = (CheckpointRow.run_id == run_id, CheckpointRow.kind == "periodic")
-    newest = select(CheckpointRow.id).where(*periodic).order_by(CheckpointRow.step.desc())
+    mine = CheckpointRow.run_id == run_id
+    states = select(CheckpointRow.id).where(mine, CheckpointRow.kind != "initial")
+    states = states.where(CheckpointRow.state_sha256.is_not(None))
+    newest = states.order_by(CheckpointRow.step.desc(), CheckpointRow.kind != "final")
     session.execute(
         delete(CheckpointRow).where(
-            *periodic,
+            mine,
+            CheckpointRow.kind.not_in(("initial", "final")),
             CheckpointRow.is_best.is_(False),
-            CheckpointRow.id.not_in(newest.limit(KEPT_PERIODIC)),
+            CheckpointRow.id.not_in(newest.limit(KEPT_LAST)),
         )
     )

@@ -13,11 +13,13 @@ import pytest
 from service.clock import SystemClock
 from service.errors import LeaseLostError, UnavailableError
 from service.usecases.claims import Claim, Orders
-from workers.heartbeat import EXIT_STUCK, Heartbeat
+from workers import stall
+from workers.heartbeat import EXIT_STALLED, EXIT_STUCK, Heartbeat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from service.usecases.claims import NewEvent
     from service.usecases.leases import Leases
 
 LEASE_S = 0.3
@@ -31,6 +33,11 @@ class ScriptedLeases:
     def __init__(self, answer: Callable[[], Orders]) -> None:
         self.answer = answer
         self.beats_s: list[float] = []
+        self.told: list[NewEvent] = []
+
+    def tell(self, run_id: str, fence: int, events: Sequence[NewEvent]) -> None:
+        assert (run_id, fence) == ("run_x", 7)
+        self.told += events
 
     def heartbeat(self, run_id: str, fence: int) -> Orders:
         assert (run_id, fence) == ("run_x", 7)
@@ -148,3 +155,28 @@ def test_a_process_that_merely_waits_for_the_database_is_not_ended() -> None:
     with heartbeat_on(leases, exit_process=codes.append):
         time.sleep(4 * LEASE_S)
     assert codes == []
+
+
+def test_a_training_that_does_no_step_is_ended_with_an_event(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stall, "PATIENCE_S", 3 * LEASE_S)
+    leases, codes = ScriptedLeases(lambda: NOTHING), list[int]()
+    with heartbeat_on(leases, exit_process=codes.append) as heartbeat:
+        for _ in range(5):
+            heartbeat.orders()
+        began_s = time.monotonic()
+        await_that(lambda: bool(codes))
+        assert time.monotonic() - began_s >= 3 * LEASE_S
+    assert codes == [EXIT_STALLED]
+    [event] = leases.told
+    assert (event.type, event.level, event.data["code"]) == ("log", "error", "stalled")
+
+
+def test_a_training_that_goes_on_is_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stall, "PATIENCE_S", LEASE_S)
+    leases, codes = ScriptedLeases(lambda: NOTHING), list[int]()
+    with heartbeat_on(leases, exit_process=codes.append) as heartbeat:
+        end_s = time.monotonic() + 4 * LEASE_S
+        await_that(lambda: heartbeat.orders() is not None and time.monotonic() > end_s)
+    assert (codes, leases.told) == ([], [])

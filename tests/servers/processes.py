@@ -86,6 +86,10 @@ class Server:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
     def wait_until(self, is_ready: Callable[[], bool], timeout_s: float = 30.0) -> None:
         """Wait until the server answers; show its log when it never does."""
         end = time.monotonic() + timeout_s

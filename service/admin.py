@@ -1,4 +1,4 @@
-"""The operator's door, on the database itself: migrations, keys."""
+"""The operator's door, on the database itself: migrations, keys, projects."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ FIRST_PROJECT = "default"
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 keys = typer.Typer(no_args_is_help=True, help="Keys of the API.")
 app.add_typer(keys, name="keys")
+projects = typer.Typer(no_args_is_help=True, help="Projects and what they may take.")
+app.add_typer(projects, name="projects")
 
 
 @app.command()
@@ -84,6 +86,29 @@ def revoke(
     """End a key's validity; the API takes notice within 5 seconds."""
     with _refusals():
         typer.echo(_projects().revoke(key))
+
+
+@projects.command()
+def limit(
+    name: Annotated[str, typer.Argument(help="The project.")],
+    running: Annotated[
+        int | None,
+        typer.Option(help="Runs that train at once; SLOPE_LIMIT_RUNS_RUNNING if left out."),
+    ] = None,
+) -> None:
+    """Set how many runs of a project train at once; for runs that start from now on."""
+    with _refusals():
+        _projects().limit(name, running)
+
+
+@projects.command("list")
+def list_projects() -> None:
+    """Print every project's name and how many of its runs train at once, by name."""
+    with _refusals():
+        _, limits = load_settings(os.environ)
+        for name, running in _projects().limits():
+            own = f"{limits.runs_running} (the service's)" if running is None else f"{running}"
+            typer.echo(f"{name}  {own}")
 
 
 def _projects() -> Projects:

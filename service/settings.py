@@ -22,6 +22,9 @@ CLIENT_NAMES = frozenset(("SLOPE_URL", "SLOPE_API_KEY"))
 
 S = TypeVar("S", bound=BaseModel)
 
+RUNS_RUNNING = 4
+"""Trainings at once of a project whose operator set no number of its own."""
+
 MIB = 2**20
 GIB = 2**30
 
@@ -53,6 +56,10 @@ class Limits(BaseModel):
     run_steps: int = Field(10_000_000, description="Optimiser steps of a run.")
     run_seconds: int = Field(21_600, description="Time from creation after which a run fails.")
     runs_queued: int = Field(200, description="Runs of a project that wait.")
+    runs_running: Annotated[int, Field(ge=1)] = Field(
+        RUNS_RUNNING,
+        description="Runs of a project that train at once, where it has no number of its own.",
+    )
     predict_rows: int = Field(10_000, description="Rows of one prediction request.")
     predict_cells: int = Field(2_000_000, description="Cells of one prediction request.")
     trace_parameters: int = Field(1_000_000, description="Parameters of a network that is traced.")

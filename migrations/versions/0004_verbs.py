@@ -31,9 +31,16 @@ def upgrade() -> None:
     for table, column, kind in COLUMNS:
         op.add_column(table, sa.Column(column, kind, nullable=True))
     op.create_index("ix_runs_replay_of", "runs", ["replay_of"])
+    op.create_table(
+        "pulses",
+        sa.Column("duty", sa.String(32), nullable=False),
+        sa.Column("done_at", UtcTimestamp(), nullable=False),
+        sa.PrimaryKeyConstraint("duty", name=op.f("pk_pulses")),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("pulses")
     op.drop_index("ix_runs_replay_of", "runs")
     for table, column, _ in reversed(COLUMNS):
         op.drop_column(table, column)

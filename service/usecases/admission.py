@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from service.errors import InvalidRequestError, NotFoundError, Problem, QuotaExceededError
+from service.errors import NotFoundError, QuotaExceededError
 from service.ids import new_id
 from service.schemas.networks import NetworkIn
 from service.store.broker import QUEUES
@@ -14,7 +15,9 @@ from service.store.instants import db_now
 from service.store.tables import DatasetRow, NetworkRow, ProjectRow, RunRow
 from service.usecases.claims import NewEvent
 from service.usecases.plans import plan_run, spec_of
-from service.usecases.workers import slots_by_queue
+from service.usecases.resources import Device, choose_device, estimate
+from workers.modelling.plan import ModelPlan
+from workers.tabular.profile import TableProfile
 
 if TYPE_CHECKING:
     from sqlalchemy import Select
@@ -24,13 +27,22 @@ if TYPE_CHECKING:
     from service.settings import Limits
     from service.store.db import Sessions
     from workers.engine.spec import NetworkSpec
-    from workers.modelling.plan import ModelPlan
 
 RETRY_AFTER_S = 10.0
 
 
-def plan(sessions: Sessions, project_id: str, wish: RunCreate, limits: Limits) -> ModelPlan:
-    """Resolve a wish on the profile of its dataset.
+@dataclass(frozen=True)
+class Planned:
+    """A wish with nothing left to decide."""
+
+    plan: ModelPlan
+    device: Device
+    memory_bytes: int
+    """Estimate of what training takes."""
+
+
+def plan(sessions: Sessions, project_id: str, wish: RunCreate, limits: Limits) -> Planned:
+    """Resolve a wish on the profile of its dataset, and on the workers that live.
 
     Raises:
         NotFoundError: no such dataset, or network, in this project.
@@ -41,8 +53,11 @@ def plan(sessions: Sessions, project_id: str, wish: RunCreate, limits: Limits) -
         if dataset is None:
             raise NotFoundError("dataset")
         network = _stored_network(session, project_id, wish)
-        _require_device(session, wish)
-    return plan_run(wish, network, dataset.profile, limits)
+        resolved = plan_run(wish, network, dataset.profile, limits)
+        profile = TableProfile.from_json(dict(dataset.profile))
+        needs = estimate(session, resolved, profile)
+        device = choose_device(session, wish.device, needs)
+    return Planned(resolved, device, needs.memory_bytes)
 
 
 def admit(session: Session, project_id: str, dataset_id: str, limits: Limits) -> None:
@@ -65,9 +80,9 @@ def admit(session: Session, project_id: str, dataset_id: str, limits: Limits) ->
         raise QuotaExceededError("quota_exceeded", detail, retry_after_s=RETRY_AFTER_S)
 
 
-def queued_run(project_id: str, wish: RunCreate, plan: ModelPlan, limits: Limits) -> RunRow:
+def queued_run(project_id: str, wish: RunCreate, planned: Planned, limits: Limits) -> RunRow:
     """Return the row of a run that waits for its worker."""
-    spec: RunSpec = spec_of(wish, plan)
+    spec: RunSpec = spec_of(wish.model_copy(update={"device": planned.device}), planned.plan)
     return RunRow(
         id=new_id("run"),
         project_id=project_id,
@@ -81,6 +96,7 @@ def queued_run(project_id: str, wish: RunCreate, plan: ModelPlan, limits: Limits
         labels=spec.labels,
         device=spec.device,
         queue=QUEUES[spec.device],
+        memory_bytes=planned.memory_bytes,
         deadline_at=db_now(limits.run_seconds),
     )
 
@@ -104,13 +120,6 @@ def _present_dataset(project_id: str, dataset_id: str) -> Select[DatasetRow]:
         DatasetRow.id == dataset_id,
         DatasetRow.deleted_at.is_(None),
     )
-
-
-def _require_device(session: Session, wish: RunCreate) -> None:
-    """A run for a device that nobody has would wait for its deadline."""
-    if wish.device == "cuda" and not slots_by_queue(session)[QUEUES["cuda"]]:
-        detail = 'No worker with a GPU is running. Send "cpu" or "auto", or start one.'
-        raise InvalidRequestError([Problem("/device", "device_unavailable", detail)])
 
 
 def _stored_network(session: Session, project_id: str, wish: RunCreate) -> NetworkSpec | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, case, exists, func, not_, or_, select, update
+from sqlalchemy import and_, case, exists, func, not_, or_, select, true, update
 
+from service.settings import RUNS_RUNNING
 from service.store.broker import BrokerUnavailableError
 from service.store.instants import db_now
-from service.store.tables import RunRow
-from service.usecases.workers import slots_by_queue
+from service.store.tables import ProjectRow, RunRow
+from service.usecases.placement import limit_of_project
+from service.usecases.workers import Capacity, capacities
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,9 +28,13 @@ AGAIN_S = 30.0
 AGAIN_CAP_S = 600.0
 _DOUBLINGS = 5
 
-# So many bells may hang in the broker for each slot of a worker: one to start with when the slot
-# falls free, one in reserve. More would fix an order there that fairness could not change.
-BELLS_PER_SLOT = 2
+# So many bells may hang in the broker beyond those for slots that are free: runs start at once when
+# a slot falls free. More would fix an order there that fairness could not change; these are the
+# runs that a project, however many others wait, may find before its first.
+RESERVE = 2
+
+_NO_WORKER = Capacity(1, None)
+"""With no worker known yet, a bell waits for the first one to come."""
 
 
 @dataclass(frozen=True)
@@ -43,30 +49,23 @@ class Bell:
 class Bells:
     """Chooses in a transaction, rings after it."""
 
-    def __init__(self, sessions: Sessions, broker: Broker) -> None:
+    def __init__(
+        self, sessions: Sessions, broker: Broker, runs_running: int = RUNS_RUNNING
+    ) -> None:
+        """Prepare; `runs_running` is of each project whose operator set no other."""
         self._sessions = sessions
         self._broker = broker
+        self._runs_running = runs_running
 
     def choose(self, session: Session, *only: ColumnElement[bool]) -> list[Bell]:
         """Mark the runs whose turn it is, as many as there is room for; return their bells."""
         queues = session.scalars(select(RunRow.queue).where(*_waits(), *only).distinct()).all()
-        slots = slots_by_queue(session) if queues else {}
-        chosen: list[str] = []
+        able = capacities(session) if queues else {}
+        bells: list[Bell] = []
         for queue in queues:
-            room = _room(session, queue, slots.get(queue, 0))
-            if room > 0:
-                chosen += session.scalars(_next_in_turn(queue, room, only))
-        marked = (
-            update(RunRow)
-            .where(RunRow.id.in_(chosen))
-            .values(dispatched_at=db_now(), dispatch_count=RunRow.dispatch_count + 1)
-            .returning(RunRow.id, RunRow.queue, RunRow.dispatch_count)
-        )
-        bells = {
-            run_id: Bell(run_id, queue, again_s(count))
-            for run_id, queue, count in session.execute(marked)
-        }
-        return [bells[run_id] for run_id in chosen if run_id in bells]
+            # Marked queue by queue: a project's runs of all queues share its limit.
+            bells += self._choose(session, queue, able.get(queue, _NO_WORKER), only)
+        return bells
 
     def ring(self, bells: Sequence[Bell]) -> list[str]:
         """Ring marked bells, unmark those that the broker did not take; return whom it took."""
@@ -96,6 +95,23 @@ class Bells:
         with self._sessions.begin() as session:
             bells = self.choose(session)
         return self.ring(bells)
+
+    def _choose(
+        self, session: Session, queue: str, able: Capacity, only: Sequence[ColumnElement[bool]]
+    ) -> list[Bell]:
+        room = _room(session, queue, able.slots)
+        if room <= 0:
+            return []
+        in_turn = _next_in_turn(queue, able, self._runs_running)
+        chosen = session.scalars(in_turn.where(*only).limit(room)).all()
+        marked = (
+            update(RunRow)
+            .where(RunRow.id.in_(chosen))
+            .values(dispatched_at=db_now(), dispatch_count=RunRow.dispatch_count + 1)
+            .returning(RunRow.id, RunRow.dispatch_count)
+        )
+        counts = dict(session.execute(marked).all())
+        return [Bell(run_id, queue, again_s(counts[run_id])) for run_id in chosen]
 
     def _unmark(self, run_ids: Sequence[str]) -> None:
         with self._sessions.begin() as session:
@@ -133,31 +149,54 @@ def _waits() -> tuple[ColumnElement[bool], ...]:
 
 
 def _room(session: Session, queue: str, slots: int) -> int:
-    waiting = (RunRow.status == "queued", RunRow.queue == queue)
-    rung = select(func.count()).where(*waiting, _is_rung())
-    # With no worker known yet, a bell waits for the first one to come.
-    return BELLS_PER_SLOT * max(slots, 1) - (session.scalar(rung) or 0)
+    """Return how many more bells may hang: for each free slot one, and the reserve."""
+    of = func.count().filter
+    running, rung = (RunRow.status == "running"), and_(RunRow.status == "queued", _is_rung())
+    counted = select(of(running), of(rung)).where(RunRow.queue == queue, _is_unfinished())
+    n_running, n_rung = session.execute(counted).one()
+    return max(slots - n_running, 0) + RESERVE - n_rung
 
 
-def _next_in_turn(queue: str, room: int, only: Sequence[ColumnElement[bool]]) -> Select[str]:
-    # Each project's runs are numbered, those under way first: a project's next run then waits
-    # for every other project to have as many under way, however many of its own are queued.
-    under_way = case((or_(RunRow.status == "running", _is_rung()), 0), else_=1)
+def _next_in_turn(queue: str, able: Capacity, runs_running: int) -> Select[str]:
+    """Select the runs to ring for in a queue, the next one first.
+
+    Each project's runs are numbered, those under way first: a project's next run then waits for
+    every other project to have as many under way, however many of its own are queued. Those that
+    no worker could take now have no number, so that they hold up no other.
+    """
+    under_way = or_(RunRow.status == "running", _is_rung())
+    ready = and_(*_waits(), RunRow.queue == queue, _fits(able))
+    first = case((under_way, 0), else_=1)
+    here = (RunRow.project_id, RunRow.queue)
     number = func.row_number().over(
-        partition_by=RunRow.project_id,
-        order_by=(under_way, RunRow.priority.desc(), RunRow.id),
+        partition_by=here, order_by=(first, RunRow.priority.desc(), RunRow.id)
     )
-    unfinished = (RunRow.queue == queue, RunRow.status.in_(("queued", "running")))
-    turns = select(RunRow.id, number.label("number")).where(*unfinished).subquery()
+    n_here = func.sum(1 - first).over(partition_by=here)
+    n_everywhere = func.sum(1 - first).over(partition_by=RunRow.project_id)
+    turns = (
+        select(RunRow.id, number.label("number"), (number + n_everywhere - n_here).label("load"))
+        .where(_is_unfinished(), or_(under_way, ready))
+        .subquery()
+    )
     return (
         select(RunRow.id)
         .join(turns, turns.c.id == RunRow.id)
-        .where(*_waits(), *only)
+        .join(ProjectRow, ProjectRow.id == RunRow.project_id)
+        .where(ready, turns.c.load <= limit_of_project(runs_running))
         .order_by(turns.c.number, RunRow.id)
-        .limit(room)
         # Another reconciler marks others at the same time, not the same ones twice.
         .with_for_update(of=RunRow, skip_locked=True)
     )
+
+
+def _is_unfinished() -> ColumnElement[bool]:
+    return RunRow.status.in_(("queued", "running"))
+
+
+def _fits(able: Capacity) -> ColumnElement[bool]:
+    if able.memory_bytes is None:
+        return true()
+    return or_(RunRow.memory_bytes.is_(None), RunRow.memory_bytes <= able.memory_bytes)
 
 
 def _unmarked() -> Update:

@@ -9,12 +9,14 @@ from sqlalchemy import exists, func, select, update
 from service.errors import LeaseLostError
 from service.ids import has_shape
 from service.schemas.runs import Requested, RunSpec, Status
+from service.settings import RUNS_RUNNING
 from service.store.instants import db_now
 from service.store.tables import CheckpointRow, DatasetRow, RunRow, WorkerRow
 from service.usecases import checkpointing, recording, registry
 from service.usecases.claims import Claim, Level, Orders, Outcome
 from service.usecases.finite import finite
 from service.usecases.moves import Move, move
+from service.usecases.placement import may_take
 
 if TYPE_CHECKING:
     from typing import IO
@@ -38,13 +40,26 @@ class Leases:
     part's own `events` are told twice, and a run that was given back is no longer the caller's).
     """
 
-    def __init__(self, sessions: Sessions, blobs: Blobs, *, lease_s: float) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        blobs: Blobs,
+        *,
+        lease_s: float,
+        runs_running: int = RUNS_RUNNING,
+    ) -> None:
+        """Prepare; `runs_running` is of each project whose operator set no other."""
         self._sessions = sessions
         self._blobs = blobs
         self._lease_s = lease_s
+        self._runs_running = runs_running
 
     def claim(self, run_id: str, worker_id: str) -> Claim | None:
-        """Take a queued run; None when it is not there to be taken (any more)."""
+        """Take a queued run; None when it is not there to be taken (any more), or not by this one.
+
+        A run that its project's limit, the worker's memory or its numerics keep waiting is left as
+        it was: no attempt, no fence.
+        """
         if not has_shape(run_id, "run"):
             return None  # Whoever rang: the broker is not to be believed.
         taken = Move(
@@ -60,6 +75,8 @@ class Leases:
         )
         due = (RunRow.available_at <= db_now(), RunRow.deadline_at > db_now())
         with self._sessions.begin() as session:
+            if not may_take(session, run_id, worker_id, self._runs_running):
+                return None
             row = move(session, run_id, taken, *due)
             if row is None:
                 return None

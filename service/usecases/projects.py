@@ -88,6 +88,32 @@ class Projects:
         with self._sessions.begin() as session:
             return _ensure_project(session, name)
 
+    def limit(self, name: str, runs_running: int | None) -> None:
+        """Set how many runs of a project may train at once; None is what the service allows.
+
+        Runs under way go on; a lower number holds for those that start from now on.
+
+        Raises:
+            NotFoundError: there is no such project.
+            InvalidRequestError: fewer than one.
+        """
+        if runs_running is not None and runs_running < 1:
+            detail = "At least one run trains at a time."
+            raise InvalidRequestError([Problem("/running", "out_of_range", detail, 1)])
+        limited = update(ProjectRow).where(ProjectRow.name == name)
+        with self._sessions.begin() as session:
+            changed = session.execute(
+                limited.values(runs_running=runs_running).returning(ProjectRow.id)
+            )
+            if changed.first() is None:
+                raise NotFoundError("project")
+
+    def limits(self) -> list[tuple[str, int | None]]:
+        """Return every project's name and the limit that its operator set, by name."""
+        query = select(ProjectRow.name, ProjectRow.runs_running).order_by(ProjectRow.name)
+        with self._sessions.read() as session:
+            return [(name, running) for name, running in session.execute(query)]
+
     def create_key(self, project: str, scopes: Iterable[str] = SCOPES) -> tuple[str, str]:
         """Make a key for the project of this name; return its id and the secret, once."""
         secret = new_secret()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from service.settings import RUNS_RUNNING
 from service.store.instants import db_now
 from service.store.tables import RunRow
 from service.usecases import journal
@@ -43,9 +44,12 @@ class Reconciled:
 class Reconciler:
     """Safe to run anywhere, at any time, several at once."""
 
-    def __init__(self, sessions: Sessions, broker: Broker) -> None:
+    def __init__(
+        self, sessions: Sessions, broker: Broker, runs_running: int = RUNS_RUNNING
+    ) -> None:
+        """Prepare; `runs_running` is of each project whose operator set no other."""
         self._sessions = sessions
-        self._bells = Bells(sessions, broker)
+        self._bells = Bells(sessions, broker, runs_running)
 
     def reconcile(self) -> Reconciled:
         """Reap expired leases, fail what is past its deadline, ring for what waits."""

@@ -54,7 +54,7 @@ class Runs:
             row = admission.queued_run(project_id, wish, plan, self._limits)
             session.add(row)
             session.flush()
-            told = [status_event(None, "queued"), *admission.warnings_of(plan)]
+            told = [status_event(None, "queued"), *admission.warnings_of(plan.plan)]
             journal.append(session, row.id, told)
             bells = self._bells.choose(session, RunRow.id == row.id)
             session.refresh(row)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, select, update
 
@@ -34,8 +33,26 @@ class WorkerIdentity:
     queues: Sequence[str]
     slots: int
     """Trainings at once."""
+    memory_bytes: int | None = None
+    """What one of its runs may take, by estimate; None where it does not say."""
     speed: Mapping[str, float] | None = None
     """How fast it trains (the engine's Speed as plain data), where that was measured."""
+    numerics: Mapping[str, Any] | None = None
+    """The fingerprint of what it computes with; each run adds its own precision."""
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What the live workers of a queue give together."""
+
+    slots: int
+    """Trainings at once."""
+    memory_bytes: int | None
+    """Of the largest, for one run; None where one of them does not say."""
+
+    def holds(self, n_bytes: int) -> bool:
+        """Tell whether one of them can train a run of so many bytes."""
+        return self.memory_bytes is None or n_bytes <= self.memory_bytes
 
 
 class Workers:
@@ -51,9 +68,12 @@ class Workers:
             "host": worker.host,
             "queues": list(worker.queues),
             "slots": worker.slots,
+            "memory_bytes": worker.memory_bytes,
             "speed": None if worker.speed is None else dict(worker.speed),
+            "numerics": None if worker.numerics is None else dict(worker.numerics),
             "created_at": db_now(),
             "last_seen": db_now(),
+            "heard_at": db_now(),
             "draining": False,
         }
         with self._sessions.begin() as session:
@@ -63,10 +83,14 @@ class Workers:
                 .on_conflict_do_update(index_elements=["id"], set_=row)
             )
 
-    def seen(self, worker_id: str) -> bool:
-        """Note a sign of life; False when the worker is unknown and must announce itself."""
+    def seen(self, worker_id: str, *, heard_ago_s: float = 0.0) -> bool:
+        """Note a sign of life; False when the worker is unknown and must announce itself.
+
+        `heard_ago_s` is how long ago it last answered a bell, or was done with one.
+        """
+        signs = {"last_seen": db_now(), "heard_at": db_now(-heard_ago_s)}
         with self._sessions.begin() as session:
-            alive = update(WorkerRow).where(WorkerRow.id == worker_id).values(last_seen=db_now())
+            alive = update(WorkerRow).where(WorkerRow.id == worker_id).values(signs)
             return session.execute(alive.returning(WorkerRow.id)).first() is not None
 
     def drain(self, worker_id: str) -> None:
@@ -88,14 +112,8 @@ class Workers:
 
     def speed(self) -> dict[str, float] | None:
         """Return how fast the worker that came last trains; None where none has said."""
-        latest = (
-            select(WorkerRow.speed)
-            .where(*is_alive(), WorkerRow.speed.is_not(None))
-            .order_by(WorkerRow.created_at.desc())
-            .limit(1)
-        )
         with self._sessions.read() as session:
-            return session.scalar(latest)
+            return latest_speed(session)
 
     def forget(self) -> int:
         """Delete workers silent for a day; return how many."""
@@ -105,17 +123,33 @@ class Workers:
             return len(gone.all())
 
 
-def slots_by_queue(session: Session) -> Counter[str]:
-    """Return how many trainings at once the workers who are there take from each queue."""
-    slots = Counter[str]()
-    for queues, count in session.execute(
-        select(WorkerRow.queues, WorkerRow.slots).where(*is_alive())
-    ):
+def capacities(session: Session) -> dict[str, Capacity]:
+    """Return what the workers who are there give to each queue; none for a queue without any."""
+    able: dict[str, Capacity] = {}
+    columns = (WorkerRow.queues, WorkerRow.slots, WorkerRow.memory_bytes)
+    for queues, slots, memory_bytes in session.execute(select(*columns).where(*is_alive())):
         for queue in queues:
-            slots[queue] += count
-    return slots
+            known = able.get(queue, Capacity(0, 0))
+            largest = _larger(known.memory_bytes, memory_bytes)
+            able[queue] = Capacity(known.slots + slots, largest)
+    return able
+
+
+def latest_speed(session: Session) -> dict[str, float] | None:
+    """Return how fast the worker that came last trains; None where none has said."""
+    latest = (
+        select(WorkerRow.speed)
+        .where(*is_alive(), WorkerRow.speed.is_not(None))
+        .order_by(WorkerRow.created_at.desc())
+        .limit(1)
+    )
+    return session.scalar(latest)
 
 
 def is_alive() -> tuple[ColumnElement[bool], ...]:
     """Return the conditions on a worker that takes runs."""
     return WorkerRow.last_seen > db_now(-ALIVE_S), WorkerRow.draining.is_(False)
+
+
+def _larger(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else max(one, other)

@@ -8,6 +8,7 @@ from service.store.tables.models import ModelNameRow, ModelRow
 from service.store.tables.networks import NetworkRow
 from service.store.tables.progress import CheckpointRow, EventRow, MetricRow
 from service.store.tables.projects import ApiKeyRow, ProjectRow
+from service.store.tables.pulses import PulseRow
 from service.store.tables.runs import RunRow
 from service.store.tables.workers import WorkerRow
 
@@ -25,6 +26,7 @@ __all__ = [
     "ModelRow",
     "NetworkRow",
     "ProjectRow",
+    "PulseRow",
     "RunRow",
     "WorkerRow",
 ]

@@ -8,7 +8,7 @@ import pytest
 
 from service.errors import InvalidRequestError
 from service.store.broker import QUEUES
-from service.usecases.bells import BELLS_PER_SLOT
+from service.usecases.bells import RESERVE
 from service.usecases.workers import WorkerIdentity, Workers
 
 if TYPE_CHECKING:
@@ -51,8 +51,9 @@ def test_runs_that_wait_for_one_device_hold_up_none_for_the_other(world: World) 
     workers = Workers(world.sessions)
     workers.announce(CPU)
     workers.announce(GPU)
-    for _ in range(2 * BELLS_PER_SLOT):
+    hanging = CPU.slots + RESERVE
+    for _ in range(2 * hanging):
         world.create()
-    assert len(world.broker.rung) == BELLS_PER_SLOT
-    runs = [world.create(device="cuda") for _ in range(2 * BELLS_PER_SLOT)]
-    assert world.broker.rung[BELLS_PER_SLOT:] == [run.id for run in runs[:BELLS_PER_SLOT]]
+    assert len(world.broker.rung) == hanging
+    run = world.create(device="cuda")
+    assert world.broker.rung[hanging:] == [run.id]

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from service.usecases.projects import Projects
 from service.usecases.reconcile import CRASH_BUDGET
-from service.usecases.workers import WorkerIdentity, Workers
 from tests.service.usecases.world import progress
 
 if TYPE_CHECKING:
@@ -130,26 +128,3 @@ def test_a_broker_that_lost_its_data_is_given_all_bells_again(world: World) -> N
     world.broker.lose_data()
     assert set(world.reconciler.reconcile().rung) == set(waiting)
     assert world.reconciler.reconcile().rung == ()
-
-
-def test_no_more_bells_hang_than_workers_can_answer_soon(world: World) -> None:
-    Workers(world.sessions).announce(WorkerIdentity("w", 1, "host", ["slope.cpu"], slots=3))
-    runs = [world.create().id for _ in range(10)]
-    assert world.broker.rung == runs[:6]
-    for run_id in runs[:2]:
-        world.claim(run_id)
-    assert world.reconciler.reconcile().rung == tuple(runs[6:8])
-
-
-def test_a_flood_of_one_project_holds_up_no_other(world: World) -> None:
-    flood = [world.create().id for _ in range(20)]
-    other = Projects(world.sessions).ensure_project("second")
-    wish = world.wish(dataset_id=world.add_dataset(other))
-    late = world.runs.create(other, wish).id
-    answered: list[str] = []
-    while late not in answered:
-        answered.append(next(bell for bell in world.broker.rung if bell not in answered))
-        world.claim(answered[-1])
-        world.reconciler.ring()
-    # The two bells of the flood that hung already, and no more.
-    assert answered == [*flood[:2], late]

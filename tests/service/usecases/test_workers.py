@@ -11,6 +11,7 @@ from sqlalchemy import update
 from service.store.blobs import Blobs
 from service.store.instants import db_now
 from service.store.tables import BlobRow, WorkerRow
+from service.usecases.projects import Projects
 from service.usecases.sweep import Sweep, Swept
 from service.usecases.workers import ALIVE_S, WorkerIdentity, Workers
 
@@ -67,6 +68,7 @@ def test_a_draining_worker_takes_no_runs_until_it_starts_again(sessions: Session
 
 
 def test_of_many_workers_at_once_each_run_is_claimed_by_one(world: World) -> None:
+    Projects(world.sessions).limit("first", 10)
     runs = [world.create().id for _ in range(10)]
 
     def claim(job: int) -> str | None:
@@ -80,6 +82,7 @@ def test_of_many_workers_at_once_each_run_is_claimed_by_one(world: World) -> Non
 
 
 def test_reconcilers_that_overlap_reap_each_run_once(world: World) -> None:
+    Projects(world.sessions).limit("first", 10)
     runs = [world.create().id for _ in range(10)]
     for run_id in runs:
         world.claim(run_id)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from service import VERSION
 from service.api.errors import PROBLEM_TYPE, TITLES
 from service.schemas.wire import ProblemDetails
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 TITLE = "Slope"
-VERSION = "0.1.0"
 DESCRIPTION = """Neural networks, trained over HTTP, from first principles: upload a table, train
 a network written from scratch, watch it learn, ask it for predictions."""
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo
+from pydantic_core import PydanticKnownError
 
 from service.schemas.networks import NetworkIn
 from service.schemas.targets import ColumnName, TargetColumns
-from service.schemas.training import Auto, OrAuto, TrainingWish
+from service.schemas.training import Auto, OrAuto, RunTraining, TrainingWish
 from service.schemas.wire import Label, Name, UtcTime, Wire
-from workers.engine.spec import NetworkSpec, Seed, SplitSpec, TrainingSpec
+from workers.engine.spec import NetworkSpec, Seed, SplitSpec
+
+T = TypeVar("T")
 
 Status = Literal["queued", "running", "paused", "succeeded", "stopped", "cancelled", "failed"]
 Requested = Literal["pause", "stop", "cancel"]
@@ -19,6 +22,7 @@ StopReason = Literal[
     "max_epochs", "early_stopping", "budget", "user_stop", "user_cancel", "diverged",
     "out_of_memory", "worker_crashed", "deadline_exceeded", "invalid_data", "error",
 ]  # fmt: skip
+ParentMode = Literal["continue", "warm_start"]
 Task = Literal["regression", "binary", "multiclass"]
 Recipe = Literal["auto", "linear", "mlp"]
 Preprocessing = Literal["standard", "none"]
@@ -43,6 +47,16 @@ NetworkChoice = Annotated[
 ]
 
 
+Priority = Annotated[int, Ge(-100), Le(100)]
+
+
+def _or_a_parent(value: T, info: ValidationInfo) -> T:
+    """Let a field be left out where the parent, which is read first, has one."""
+    if value is None and info.data.get("parent", "wrong") is None:
+        raise PydanticKnownError("missing")
+    return value
+
+
 class SplitWish(Wire):
     """Fractions of all rows; the method follows from the task unless set."""
 
@@ -63,11 +77,34 @@ class Budget(Wire):
     epochs: Annotated[int, Ge(1), Le(10_000)] | None = None
 
 
-class RunCreate(Wire):
-    """A training to do; `dataset_id` and `target` suffice."""
+class ParentWish(Wire):
+    """A checkpoint to begin with: as a training that goes on, or as the weights of a new one."""
 
-    dataset_id: str
-    target: TargetColumns
+    checkpoint_id: str
+    mode: ParentMode
+
+
+class Parent(Wire):
+    """What a run began with instead of a seed's weights."""
+
+    run_id: str
+    checkpoint_id: str
+    mode: ParentMode
+
+
+class RunCreate(Wire):
+    """A training to do; `dataset_id` and `target` suffice, or a `parent`.
+
+    With a parent, every field that is left out is what the parent's was resolved to.
+    """
+
+    parent: ParentWish | None = None
+    dataset_id: Annotated[str | None, AfterValidator(_or_a_parent)] = Field(
+        None, validate_default=True, description="Required without a parent."
+    )
+    target: Annotated[TargetColumns | None, AfterValidator(_or_a_parent)] = Field(
+        None, validate_default=True, description="Required without a parent."
+    )
     features: OrAuto[ColumnNames] = "auto"
     task: Literal[Task, Auto] = "auto"
     network: NetworkChoice = "auto"
@@ -79,6 +116,15 @@ class RunCreate(Wire):
     budget: Budget = Budget()
     model: Annotated[Name, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] | None = None
     labels: dict[Label, Label] = Field({}, max_length=64)
+    priority: Priority = Field(
+        0, description="Which of a project's waiting runs is first: the highest."
+    )
+
+
+class ReplayWish(Wire):
+    """Where to begin: "start", or a checkpoint of the run."""
+
+    start: str = Field("start", alias="from", pattern=r"^(start|ckpt_[0-9a-z]{26})$")
 
 
 class RunSpec(Wire):
@@ -92,13 +138,13 @@ class RunSpec(Wire):
     recipe: str
     network: NetworkSpec
     preprocessing: Preprocessing
-    training: TrainingSpec
+    training: RunTraining
     split: SplitSpec
     seed: int
     device: Literal["cpu", "cuda"]
     budget: Budget
     model: str | None
-    parent: None = None
+    parent: Parent | None = None
     labels: dict[str, str]
 
 
@@ -138,6 +184,27 @@ class RunError(Wire):
     param: str | None = None
 
 
+class Difference(Wire):
+    """The first thing that came out otherwise; `step` is where its epoch ended."""
+
+    epoch: int
+    step: int | None
+    last_equal_step: int | None = Field(description="The last step known to be equal.")
+    name: str = Field(description='A metric, or "weights_sha256".')
+    recorded: float | str | None = Field(description='The original\'s; "nan", "inf" as they are.')
+    replayed: float | str | None
+
+
+class Replay(Wire):
+    """How a repetition compares with the run that it repeats; all null until it has ended."""
+
+    of: str
+    checkpoint_id: str | None = Field(description="Where it began; null for the start.")
+    identical: bool | None
+    first_difference: Difference | None
+    reason: str | None = Field(description="What kept them from being compared, or may differ.")
+
+
 class Run(Wire):
     """A run."""
 
@@ -151,6 +218,10 @@ class Run(Wire):
     spec: RunSpec
     seed: int
     device: str
+    priority: int
+    parent: Parent | None
+    replay_of: str | None
+    replay: Replay | None
     progress: Progress
     metrics: dict[str, float | int | None]
     best: Best | None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from annotated_types import Gt, Interval, Len, Lt
 from pydantic import Discriminator, Tag
@@ -17,6 +18,7 @@ from workers.engine.spec import (
     Optimizer,
     Precision,
     Schedule,
+    TrainingSpec,
 )
 from workers.engine.spec.base import Positive
 
@@ -63,9 +65,31 @@ class TrainingWish(Wire):
     sample_weight: ColumnName | None = None
     shuffle: bool = True
     precision: OrAuto[Precision] = "auto"
+    checkpoint_every: OrAuto[Epochs | None] = "auto"
 
     def wishes(self) -> dict[str, Any]:
         """Return only what the user decided, by field name of the engine's TrainingSpec."""
-        chosen = {name: getattr(self, name) for name in self.model_fields_set}
+        decided = self.model_fields_set - {"checkpoint_every"}
+        chosen = {name: getattr(self, name) for name in decided}
         # A column of weights may be called anything.
         return {n: value for n, value in chosen.items() if value != "auto" or n == "sample_weight"}
+
+    def every(self) -> int | None:
+        """Return after how many epochs, each time, a checkpoint is asked for."""
+        return None if self.checkpoint_every == "auto" else self.checkpoint_every
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunTraining(TrainingSpec):
+    """The training of a run: what the engine needs, and when the service saves it.
+
+    Checkpoints are saved now and then in any case; `checkpoint_every` adds every so many epochs.
+    """
+
+    checkpoint_every: Epochs | None = None
+
+    @classmethod
+    def of(cls, training: TrainingSpec, checkpoint_every: int | None) -> Self:
+        """Return a training of the engine's with its checkpoints."""
+        plain = {field.name: getattr(training, field.name) for field in fields(TrainingSpec)}
+        return cls(**plain, checkpoint_every=checkpoint_every)

@@ -12,7 +12,7 @@ from service.ids import new_id
 from service.store.db import upsert
 from service.store.instants import db_now
 from service.store.tables import CheckpointRow, RunRow
-from service.usecases import journal
+from service.usecases import journal, parents
 from service.usecases.claims import NewEvent, SavedState
 
 if TYPE_CHECKING:
@@ -103,7 +103,8 @@ def latest(sessions: Sessions, blobs: Blobs, run_id: str, fence: int) -> SavedSt
 def _newest(sessions: Sessions, run_id: str) -> CheckpointRow | None:
     """The newest that holds a state; the initial weights count as one, for the seed makes it."""
     usable = or_(CheckpointRow.state_sha256.is_not(None), CheckpointRow.kind == "initial")
-    query = select(CheckpointRow).where(CheckpointRow.run_id == run_id, usable)
+    own = CheckpointRow.kind != parents.KIND
+    query = select(CheckpointRow).where(CheckpointRow.run_id == run_id, own, usable)
     newest_first = (CheckpointRow.step.desc(), CheckpointRow.kind != "final", CheckpointRow.kind)
     with sessions.read() as session:
         return session.scalar(query.order_by(*newest_first).limit(1))
@@ -137,13 +138,15 @@ def _give_up(sessions: Sessions, row: CheckpointRow, fence: int) -> None:
 
 def _prune(session: Session, run_id: str) -> None:
     mine = CheckpointRow.run_id == run_id
-    states = select(CheckpointRow.id).where(mine, CheckpointRow.kind != "initial")
+    states = select(CheckpointRow.id).where(
+        mine, CheckpointRow.kind.not_in(("initial", parents.KIND))
+    )
     states = states.where(CheckpointRow.state_sha256.is_not(None))
     newest = states.order_by(CheckpointRow.step.desc(), CheckpointRow.kind != "final")
     session.execute(
         delete(CheckpointRow).where(
             mine,
-            CheckpointRow.kind.not_in(("initial", "final")),
+            CheckpointRow.kind.not_in(("initial", "final", parents.KIND)),
             CheckpointRow.is_best.is_(False),
             CheckpointRow.id.not_in(newest.limit(KEPT_LAST)),
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from service.schemas.events import EventType
-from service.schemas.runs import Requested, RunSpec, StopReason
+from service.schemas.runs import ParentMode, Requested, RunSpec, StopReason
 
 Level = Literal["info", "warning", "error"]
 
@@ -20,6 +20,25 @@ class SavedState:
     epoch: int
     step: int
     state: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParentState:
+    """The checkpoint that a run begins with instead of a seed's weights.
+
+    `state` is what its training stood at, safetensors of the codec; None where it was saved without
+    one: that of epoch 0, whose state the seed makes. `weights` are the tensors by name, None where
+    only the state has them.
+    """
+
+    mode: ParentMode
+    run_id: str
+    checkpoint_id: str
+    epoch: int
+    """Epochs completed in `state`."""
+    step: int
+    state: bytes | None
+    weights: bytes | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +62,12 @@ class Claim:
     """Training time that earlier attempts recorded."""
     has_initial_weights: bool
     """Whether the checkpoint of epoch 0 is there already."""
+    initial_weights: bytes | None = None
+    """Those of epoch 0, where there is nothing later to go on from: the seed must make them."""
+    parent: ParentState | None = None
+    """What the run begins with, while it has no state of its own."""
+    checkpoint_lost: bool = False
+    """Whether there were checkpoints and none is whole: the run cannot go on as it was."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +163,8 @@ class Outcome:
     stop_reason: StopReason
     error: str | None = None
     """What failed, in words for the user: nothing internal."""
+    code: str | None = None
+    """What failed, for programs, where that is more than the reason for stopping."""
     param: str | None = None
     """What of the request it concerns, such as a column."""
     model: ModelParts | None = None

@@ -4,14 +4,15 @@
 |-----------------|---------------------------------------|---------------------------------------|
 | queued          | running                               | claim: attempt + 1, fence + 1, lease  |
 | running         | succeeded, stopped, failed, cancelled | the holder of the fence               |
-| running         | paused                                | the holder, where it was asked to     |
+| running         | paused                                | the holder or the reaper, as wished   |
 | running         | queued                                | the holder, drained; or the reaper    |
 | queued          | paused, cancelled                     | its owner                             |
-| paused          | queued, stopped, cancelled            | its owner                             |
+| paused          | queued, cancelled                     | its owner                             |
 | queued, paused  | failed                                | its deadline                          |
 
-Terminal statuses have no arrow out. Where the condition does not hold, nothing is written and the
-move returns None: somebody else was first.
+A paused run that is to be stopped goes by the queue: its model takes a worker to make. Terminal
+statuses have no arrow out. Where the condition does not hold, nothing is written and the move
+returns None: somebody else was first.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 ARROWS: Mapping[Status, frozenset[Status]] = {
     "queued": frozenset(("running", "paused", "cancelled", "failed")),
     "running": TERMINAL | {"paused", "queued"},
-    "paused": frozenset(("queued", "stopped", "cancelled", "failed")),
+    "paused": frozenset(("queued", "cancelled", "failed")),
 }
 
 _NO_LEASE = {"lease_owner": None, "lease_until": None}
@@ -50,6 +51,8 @@ class Move:
     reason: str | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     level: Level = "info"
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """What else its event tells."""
 
 
 def move(session: Session, run_id: str, step: Move, *where: ColumnElement[bool]) -> RunRow | None:
@@ -69,13 +72,17 @@ def move(session: Session, run_id: str, step: Move, *where: ColumnElement[bool])
     )
     row = session.scalars(conditional).one_or_none()
     if row is not None:
-        event = status_event(step.source, step.target, step.reason, step.level)
+        event = status_event(step.source, step.target, step.reason, step.level, step.data)
         journal.write(session, run_id, [event], last_seq=row.event_seq, fence=row.fence)
     return row
 
 
 def status_event(
-    source: Status | None, target: Status, reason: str | None = None, level: Level = "info"
+    source: Status | None,
+    target: Status,
+    reason: str | None = None,
+    level: Level = "info",
+    data: Mapping[str, Any] | None = None,
 ) -> NewEvent:
     """Return the event that tells of a move; a run that is created comes from nowhere."""
     why = f" ({reason})" if reason else ""
@@ -83,7 +90,7 @@ def status_event(
         type="run.status_changed",
         level=level,
         message=f"The run is {target}{why}.",
-        data={"from": source, "to": target, "reason": reason},
+        data={"from": source, "to": target, "reason": reason} | dict(data or {}),
     )
 
 

@@ -6,19 +6,22 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import exists, func, select, update
 
+from service import VERSION
 from service.errors import LeaseLostError
 from service.ids import has_shape
 from service.schemas.runs import Requested, RunSpec, Status
 from service.settings import RUNS_RUNNING
 from service.store.instants import db_now
 from service.store.tables import CheckpointRow, DatasetRow, RunRow, WorkerRow
-from service.usecases import checkpointing, recording, registry
+from service.usecases import checkpointing, journal, parents, recording, registry
 from service.usecases.claims import Claim, Level, Orders, Outcome
 from service.usecases.finite import finite
 from service.usecases.moves import Move, move
 from service.usecases.placement import may_take
+from service.usecases.provenance import pseudonym
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import IO
 
     from sqlalchemy import ColumnElement
@@ -26,7 +29,8 @@ if TYPE_CHECKING:
 
     from service.store.blobs import Blobs
     from service.store.db import Sessions
-    from service.usecases.claims import ProgressPart
+    from service.usecases.checkpointing import Kept
+    from service.usecases.claims import NewEvent, ParentState, ProgressPart
 
 _LEVELS: dict[Status, Level] = {"failed": "error", "cancelled": "warning"}
 
@@ -72,6 +76,7 @@ class Leases:
                 "lease_until": db_now(self._lease_s),
                 "started_at": func.coalesce(RunRow.started_at, db_now()),
             },
+            data={"worker": pseudonym(worker_id), "service_version": VERSION},
         )
         due = (RunRow.available_at <= db_now(), RunRow.deadline_at > db_now())
         with self._sessions.begin() as session:
@@ -82,8 +87,15 @@ class Leases:
                 return None
             claim = _claim(session, row)
         # Outside the transaction: a large state must not keep others from writing.
-        saved = checkpointing.latest(self._sessions, self._blobs, run_id, claim["fence"])
-        return Claim(**claim, checkpoint=saved)
+        kept = checkpointing.load(self._sessions, self._blobs, run_id, claim["fence"])
+        parent, is_parent_lost = self._parent(run_id, claim["spec"], kept)
+        return Claim(
+            **claim,
+            checkpoint=kept.checkpoint,
+            initial_weights=kept.initial_weights,
+            parent=parent,
+            checkpoint_lost=kept.is_lost or is_parent_lost,
+        )
 
     def copy_dataset(self, claim: Claim, file: IO[bytes]) -> None:
         """Write the typed Parquet of a claimed run into a file, in place of what is there.
@@ -121,6 +133,12 @@ class Leases:
             recording.record(session, self._blobs, row, part)
             return cast("Requested | None", row.requested)
 
+    def tell(self, run_id: str, fence: int, events: Sequence[NewEvent]) -> None:
+        """Append events to the story of the run; beside its training, which may hang."""
+        with self._sessions.begin() as session:
+            self._hold(session, run_id, fence)
+            journal.append(session, run_id, events)
+
     def finish(self, run_id: str, fence: int, outcome: Outcome) -> None:
         """End the run; doing it again with the same outcome changes nothing.
 
@@ -139,12 +157,35 @@ class Leases:
             move(session, run_id, _ending(outcome), RunRow.fence == fence)
 
     def release(self, run_id: str, fence: int, part: ProgressPart | None) -> None:
-        """Give the run back to the queue, with a last checkpoint; no crash is counted."""
+        """Give the run back with a last checkpoint, because its worker ends; no crash is counted.
+
+        It goes to the queue, or to where its user wished it meanwhile.
+        """
+        self._give_back(run_id, fence, part, "drained")
+
+    def pause(self, run_id: str, fence: int, part: ProgressPart | None) -> None:
+        """Give the run back with a last checkpoint, because its user wished it to pause.
+
+        Where that wish has changed by now the run is cancelled, or goes to the queue: to be
+        stopped by another attempt, or to go on.
+        """
+        self._give_back(run_id, fence, part, "user_resume")
+
+    def _parent(self, run_id: str, spec: RunSpec, kept: Kept) -> tuple[ParentState | None, bool]:
+        """Load what a run begins with, if it needs that; tell whether it is lost."""
+        if spec.parent is None or kept.checkpoint is not None or kept.is_lost:
+            return None, False
+        parent = parents.load(self._sessions, self._blobs, run_id, spec.parent)
+        return parent, parent is None
+
+    def _give_back(
+        self, run_id: str, fence: int, part: ProgressPart | None, queued_because: str
+    ) -> None:
         with self._sessions.begin() as session:
             row = self._hold(session, run_id, fence)
             if part is not None:
                 recording.record(session, self._blobs, row, part)
-            move(session, run_id, _release(row), RunRow.fence == fence)
+            move(session, run_id, _given_back(row, queued_because), RunRow.fence == fence)
 
     def _hold(self, session: Session, run_id: str, fence: int) -> RunRow:
         """Lock a run that is still the caller's, and prolong its lease."""
@@ -190,7 +231,8 @@ def _claim(session: Session, row: RunRow) -> dict[str, Any]:
 def _ending(outcome: Outcome) -> Move:
     error = None
     if outcome.error is not None:
-        error = {"code": outcome.stop_reason, "detail": outcome.error, "param": outcome.param}
+        code = outcome.code or outcome.stop_reason
+        error = {"code": code, "detail": outcome.error, "param": outcome.param}
     return Move(
         source="running",
         target=outcome.status,
@@ -217,16 +259,24 @@ def _ended_so(row: RunRow | None, fence: int, outcome: Outcome) -> bool:
     )
 
 
-def _release(row: RunRow) -> Move:
+def _given_back(row: RunRow, queued_because: str) -> Move:
     # Only who ended a run itself may repeat that; after giving it back the fence is another.
-    given_back = {"fence": RunRow.fence + 1, "eta_seconds": None, "samples_per_second": None}
+    values: dict[str, Any] = {
+        "fence": RunRow.fence + 1,
+        "eta_seconds": None,
+        "samples_per_second": None,
+    }
     if row.requested == "cancel":
         return Move(
             source="running",
             target="cancelled",
             reason="user_cancel",
             level="warning",
-            values=given_back,
+            values=values,
         )
-    values = given_back | {"available_at": db_now()}
-    return Move(source="running", target="queued", reason="drained", values=values)
+    if row.requested == "pause":
+        values |= {"requested": None}
+        return Move(source="running", target="paused", reason="user_pause", values=values)
+    values |= {"available_at": db_now()}
+    reason = "user_stop" if row.requested == "stop" else queued_because
+    return Move(source="running", target="queued", reason=reason, values=values)

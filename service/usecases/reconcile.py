@@ -10,7 +10,7 @@ from sqlalchemy import select
 from service.settings import RUNS_RUNNING
 from service.store.instants import db_now
 from service.store.tables import RunRow
-from service.usecases import journal
+from service.usecases import journal, pulses
 from service.usecases.bells import Bells
 from service.usecases.claims import NewEvent
 from service.usecases.moves import Move, move
@@ -54,7 +54,9 @@ class Reconciler:
     def reconcile(self) -> Reconciled:
         """Reap expired leases, fail what is past its deadline, ring for what waits."""
         reaped, failed = self._reap(), self._fail_overdue()
-        return Reconciled(reaped, failed, self.ring())
+        done = Reconciled(reaped, failed, self.ring())
+        pulses.beat(self._sessions, pulses.RECONCILING)
+        return done
 
     def ring(self) -> tuple[str, ...]:
         """Ring for runs that wait while there is room; a worker may call it after each run."""
@@ -114,6 +116,9 @@ def _verdict(row: RunRow, now: datetime) -> Move:
         return _failure("running", "deadline_exceeded", counted)
     if crashes >= CRASH_BUDGET:
         return _failure("running", "worker_crashed", counted)
+    if row.requested == "pause":
+        put_aside = counted | {"requested": None}
+        return Move(source="running", target="paused", reason="worker_lost", values=put_aside)
     back_off_s = min(BACK_OFF_S * 2.0**row.crashes_since_progress, BACK_OFF_CAP_S)
     again = counted | {"available_at": db_now(back_off_s)}
     return Move(source="running", target="queued", reason="worker_lost", values=again)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import inspect
 
+from service.settings import Limits
 from service.store import migrate
-from service.store.db import make_engine
+from service.store.blobs import Blobs
+from service.store.db import Sessions, make_engine
 from service.store.tables import Base
+from tests.service.usecases.world import RememberingBroker, World, progress
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,3 +63,24 @@ def test_upgrading_again_changes_nothing(empty_url: str) -> None:
     before = tables_of(empty_url)
     migrate.upgrade(empty_url)
     assert tables_of(empty_url) == before
+
+
+def test_metrics_survive_a_downgrade_bit_by_bit(empty_url: str) -> None:
+    migrate.upgrade(empty_url)
+    sessions = Sessions(make_engine(empty_url))
+    world = World(sessions, Blobs(), RememberingBroker(), Limits.model_validate({}))
+    run = world.create()
+    fence = world.claim(run.id).fence
+    world.leases.record(run.id, fence, progress(1, metrics={"train_loss": 0.1 + 0.2}))
+    diverging = {"train_loss": 5e-324, "val_loss": math.inf, "val_r2": -math.inf}
+    world.leases.record(run.id, fence, progress(2, metrics=diverging))
+    before = world.runs.metrics(world.project_id, run.id)
+    sessions.dispose()
+    migrate.downgrade(empty_url, "0004")
+    assert "metrics" in tables_of(empty_url)
+    migrate.upgrade(empty_url)
+    after = world.runs.metrics(world.project_id, run.id)
+    sessions.dispose()
+    assert before.series["train_loss"] == [0.1 + 0.2, 5e-324]
+    assert before.nonfinite == {"val_loss": {"2": "inf"}, "val_r2": {"2": "-inf"}}
+    assert after == before

@@ -6,7 +6,7 @@ from service.store.tables.datasets import DatasetRow
 from service.store.tables.idempotency import IdempotencyKeyRow
 from service.store.tables.models import ModelNameRow, ModelRow
 from service.store.tables.networks import NetworkRow
-from service.store.tables.progress import CheckpointRow, EventRow, MetricRow
+from service.store.tables.progress import CheckpointRow, EpochRow, EventRow
 from service.store.tables.projects import ApiKeyRow, ProjectRow
 from service.store.tables.pulses import PulseRow
 from service.store.tables.runs import RunRow
@@ -19,9 +19,9 @@ __all__ = [
     "BlobRow",
     "CheckpointRow",
     "DatasetRow",
+    "EpochRow",
     "EventRow",
     "IdempotencyKeyRow",
-    "MetricRow",
     "ModelNameRow",
     "ModelRow",
     "NetworkRow",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Double, ForeignKey, Index, Integer, String, Text, text
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.store.tables.base import Base, CreatedAt, Digest, Id
@@ -32,17 +32,18 @@ class EventRow(Base):
     created_at: Mapped[CreatedAt]
 
 
-class MetricRow(Base):
-    """One value of one epoch, once."""
+class EpochRow(Base):
+    """The metrics of one epoch, once."""
 
-    __tablename__ = "metrics"
+    __tablename__ = "epochs"
 
     run_id: Mapped[Id] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
-    name: Mapped[str] = mapped_column(String(64), primary_key=True)
     epoch: Mapped[int] = mapped_column(Integer, primary_key=True)
-    value: Mapped[float | None] = mapped_column(Double)
-    nonfinite: Mapped[str | None] = mapped_column(String(4))
-    """`nan`, `inf` or `-inf` beside a null value: SQLite would store NaN as NULL itself."""
+    metrics: Mapped[str] = mapped_column(Text)
+    """JSON of the values by name: text, and one row for all, because whole curves are read.
+
+    `"nan"`, `"inf"` and `"-inf"` stand for values that are not finite.
+    """
     fence: Mapped[int] = mapped_column(BigInteger)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -24,7 +25,7 @@ from service.errors import ConflictError, LeaseLostError
 from service.schemas.runs import TERMINAL
 from service.settings import Limits
 from service.store.blobs import Blobs
-from service.store.tables import Base, EventRow, MetricRow, RunRow
+from service.store.tables import Base, EpochRow, EventRow, RunRow
 from service.usecases.claims import EpochMetrics, NewCheckpoint, Outcome, ProgressPart
 from service.usecases.moves import ARROWS
 from service.usecases.reconcile import CRASH_BUDGET
@@ -199,7 +200,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def the_ledger_says_what_the_model_says(self) -> None:
         with self.world.sessions.read() as session:
             rows = {row.id: row for row in session.scalars(select(RunRow))}
-            values = _values(session.scalars(select(MetricRow)).all())
+            values = _values(session.scalars(select(EpochRow)).all())
         assert rows.keys() == self.expected.keys()
         for run_id, expected in self.expected.items():
             row = rows[run_id]
@@ -272,10 +273,10 @@ def _part(epoch: int, value: float, *, saves: bool) -> ProgressPart:
     )
 
 
-def _values(rows: Sequence[MetricRow]) -> dict[str, dict[int, float | None]]:
+def _values(rows: Sequence[EpochRow]) -> dict[str, dict[int, float | None]]:
     values: dict[str, dict[int, float | None]] = {}
     for row in rows:
-        values.setdefault(row.run_id, {})[row.epoch] = row.value
+        values.setdefault(row.run_id, {})[row.epoch] = json.loads(row.metrics)["train_loss"]
     return values
 
 

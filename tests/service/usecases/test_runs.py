@@ -15,7 +15,7 @@ from service.errors import (
 )
 from service.ids import new_id
 from service.settings import Limits
-from service.store.tables import CheckpointRow, EventRow, MetricRow, NetworkRow, RunRow
+from service.store.tables import CheckpointRow, EpochRow, EventRow, NetworkRow, RunRow
 from service.usecases.claims import NewCheckpoint, Outcome, ProgressPart
 from service.usecases.curves import thinned
 from service.usecases.idempotency import Idempotency, IdempotencyClaim
@@ -167,7 +167,7 @@ def test_a_deleted_run_leaves_nothing_and_an_unfinished_one_stays(world: World) 
     world.leases.finish(run.id, fence, CANCELLED)
     world.runs.delete(world.project_id, run.id)
     with world.sessions.read() as session:
-        for table in (RunRow, EventRow, MetricRow, CheckpointRow):
+        for table in (RunRow, EventRow, EpochRow, CheckpointRow):
             assert session.scalar(select(func.count()).select_from(table)) == 0
     assert world.events.since({run.id: 0}) == {}
 

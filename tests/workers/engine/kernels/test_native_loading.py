@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -109,6 +111,34 @@ def test_every_state_folder_and_version_has_its_place(tmp_path: Path) -> None:
     assert places[0].is_relative_to(sys.prefix)
     assert places[1].is_relative_to(tmp_path)
     assert all(place.parts[-2:] == (folders.key(), "generic") for place in places)
+
+
+def test_kernels_of_other_versions_stay_while_they_are_in_use(tmp_path: Path) -> None:
+    """Several versions may share an environment; one nobody has read for long is gone."""
+    current, neighbour, old = (
+        filled(tmp_path / key / TARGET.cpu) for key in ("now", "other", "older")
+    )
+    for folder in (neighbour, old):
+        long_ago = time.time() - 2 * folders.UNUSED_S
+        os.utime(folder.parent, (long_ago, long_ago))
+    object_codes(TARGET, (neighbour,))
+    folders.drop_unused(current.parent)
+    assert sorted(tmp_path.iterdir()) == [current.parent, neighbour.parent]
+
+
+@pytest.mark.timeout(120)
+def test_who_finds_another_at_work_waits_and_reads(tmp_path: Path) -> None:
+    """Not compiling a second time, which would take both twice as long."""
+    folder = tmp_path / "key" / TARGET.cpu
+    folder.parent.mkdir()
+    with ThreadPoolExecutor(1) as pool:
+        with folders.one_at_a_time(folder):
+            reading = pool.submit(object_codes, TARGET, (folder,))
+            with pytest.raises(TimeoutError):
+                reading.result(timeout=0.2)
+            filled(folder)
+        codes = reading.result(timeout=60)
+    assert {name: code.data.decode() for name, code in codes.items()} == {n: n for n in EVERY}
 
 
 @pytest.mark.timeout(600)

@@ -7,11 +7,16 @@ import logging
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from workers.engine.kernels.native.folders import find, first_writable, index_of
+from workers.engine.kernels.native.folders import (
+    find,
+    first_writable,
+    index_of,
+    note_use,
+    one_at_a_time,
+)
 from workers.engine.kernels.native.interface import PRECISIONS
 
 if TYPE_CHECKING:
@@ -45,21 +50,32 @@ def object_codes(target: Target, folders: tuple[Path, ...]) -> dict[str, ObjectC
     if found is not None:
         return _read(found)
     folder = first_writable(folders)
-    _log.warning("compiling the kernels for %s, to be kept in %s", target.cpu, folder)
-    # Filled beside its place, then moved there whole: another process may be doing the same.
-    parent = None if folder is None else folder.parent
-    with tempfile.TemporaryDirectory(dir=parent, prefix=f".{target.cpu}-") as beside:
+    if folder is None:
+        with tempfile.TemporaryDirectory() as beside:
+            return _compiled(Path(beside), target)
+    with one_at_a_time(folder):
+        if find((folder,)) is None:
+            _fill(folder, target)
+    return _read(folder)
+
+
+def _fill(folder: Path, target: Target) -> None:
+    """Beside its place, then moved there whole: a reader never meets half of it."""
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{target.cpu}-") as beside:
         filled = Path(beside) / target.cpu
         filled.mkdir(mode=0o755)
-        _compile(filled, target)
-        codes = _read(filled)
-        if folder is not None:
-            with suppress(OSError):
-                filled.rename(folder)
-    return codes
+        _compiled(filled, target)
+        filled.rename(folder)
+
+
+def _compiled(folder: Path, target: Target) -> dict[str, ObjectCode]:
+    _log.warning("compiling the kernels for %s in %s: half a minute, once", target.cpu, folder)
+    _compile(folder, target)
+    return _read(folder)
 
 
 def _read(folder: Path) -> dict[str, ObjectCode]:
+    note_use(folder)
     return {
         name: ObjectCode((folder / f"{name}.o").read_bytes(), symbol)
         for precision in PRECISIONS

@@ -6,9 +6,13 @@ that finds it without its own kernels keeps them in the state folder instead.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
+import shutil
 import sys
+import time
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +21,10 @@ from typing import TYPE_CHECKING
 from workers.engine.kernels.native.interface import PRECISIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+UNUSED_S = 30 * 24 * 3600.0
+"""Kernels that nobody has read for so long belong to a version that nobody runs any more."""
 
 _FOLDER = "slope-kernels"
 _KERNELS = Path(__file__).parent.parent
@@ -66,3 +73,25 @@ def first_writable(folders: tuple[Path, ...]) -> Path | None:
         if os.access(folder.parent, os.W_OK | os.X_OK):
             return folder
     return None
+
+
+def note_use(folder: Path) -> None:
+    """Leave the present time at the folder above, where one may: `drop_unused` goes by it."""
+    with suppress(OSError):
+        os.utime(folder.parent)
+
+
+def drop_unused(current: Path) -> None:
+    """Remove what lies beside `current`, but for what was read lately: others may still run it."""
+    latest = time.time() - UNUSED_S
+    for other in current.parent.iterdir():
+        if other != current and other.stat().st_mtime < latest:
+            shutil.rmtree(other)
+
+
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Wait until no other process is filling this folder; its end, too, lets the next one in."""
+    with folder.with_name(f".{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

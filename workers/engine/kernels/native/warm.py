@@ -9,16 +9,15 @@ import argparse
 import logging
 import os
 import platform
-import shutil
 import sys
 
 from workers.engine.kernels.native.compiling import object_codes
-from workers.engine.kernels.native.folders import candidates, find, key
+from workers.engine.kernels.native.folders import candidates, drop_unused, find
 from workers.engine.kernels.native.processor import targets, this_target
 
 
 def main() -> None:
-    """Fill this environment's folder, and drop what other versions left there."""
+    """Fill this environment's folder, and drop what no process has read there for long."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--all", action="store_true", help="for every level of processors")
     wanted = targets(platform.machine()) if parser.parse_args().all else (this_target(),)
@@ -28,9 +27,7 @@ def main() -> None:
         if find((folder,)) is None:
             sys.stderr.write(f"Compiling the kernels for {target.cpu} (once; half a minute) ...\n")
         object_codes(target, (folder,))
-        for other in folder.parent.parent.iterdir():
-            if other.name != key():
-                shutil.rmtree(other)
+        drop_unused(folder.parent)
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def _train(case: Case, n_epochs: int) -> float:
         if progress.report is not None:
             marks.append(time.process_time())
             if marks[-1] - marks[0] > MEASURED_S and len(marks) > 3:
-                state_to_bytes(state)
+                state_to_bytes(state, network.layout)
                 break
     return statistics.median(np.diff(marks))
 

@@ -5,28 +5,31 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from service.clock import Clock
 from service.usecases.claims import Claim, NewCheckpoint, NewEvent
 from service.usecases.leases import Leases
 from service.usecases.plans import plan_of
+from workers.beginnings import beginning_of
 from workers.endings import outcome_of
 from workers.engine.fingerprint import numerics_fingerprint
 from workers.engine.kernels.contract import Kernels
-from workers.engine.training import TrainingState, train
+from workers.engine.training import train
 from workers.heartbeat import Heartbeat
-from workers.modelling.codec import CodecError, state_from_bytes, weights_to_bytes
+from workers.modelling.codec import weights_to_bytes
 from workers.modelling.estimator import prepare
 from workers.modelling.scratch import Scratch
 from workers.pace import Pace
-from workers.recorder import Recorder, checkpoint_of
+from workers.recorder import Recorder
+from workers.saving import Saving
 from workers.tabular.parquet import release_memory
 
 if TYPE_CHECKING:
+    from service.usecases.claims import Orders
     from workers.endings import Interruption
     from workers.engine.spec import TrainingSpec
-    from workers.engine.training import EpochReport
+    from workers.engine.training import EpochReport, TrainingState
     from workers.modelling.estimator import Prepared
 
 _log = logging.getLogger(__name__)
@@ -51,22 +54,25 @@ class Attempt:
         Raises:
             LeaseLostError: the run is another's now; nothing more was written.
             TableError: the data cannot be trained on.
+            BeginningError: what the run was to go on from cannot be used.
             MemoryError: the data or the network needs more than a run may take.
         """
         claim, training = self.claim, self.claim.spec.training
         prepared = self._prepare()
         release_memory()
-        state, events = self._starting_point(prepared)
+        beginning = beginning_of(claim, prepared)
+        state = beginning.state
+        events = beginning.events + (_warnings(prepared) if claim.attempt == 1 else ())
         pace = Pace(claim, state, len(prepared.data.X), self.clock)
-        recorder = Recorder(
-            self.leases,
-            claim,
-            self.heartbeat,
-            pace,
-            checkpoint_s=self.checkpoint_s,
+        saving = Saving(
+            prepared.network.layout,
+            state,
+            interval_s=self.checkpoint_s,
+            every_epochs=training.checkpoint_every,
             clock=self.clock,
         )
-        initial = None if claim.has_initial_weights else _initial_weights(prepared, state)
+        recorder = Recorder(self.leases, claim, self.heartbeat, pace, saving, self.clock)
+        initial = None if claim.has_initial_weights else _initial(prepared, state, saving)
         recorder.begin(
             state, initial, events, numerics_fingerprint(training.precision, self.kernels)
         )
@@ -81,23 +87,13 @@ class Attempt:
         )
         return prepare(table, plan_of(claim.spec), self.scratch)
 
-    def _starting_point(self, prepared: Prepared) -> tuple[TrainingState, tuple[NewEvent, ...]]:
-        claim, spec = self.claim, self.claim.spec
-        initial = TrainingState.initial(prepared.network, spec.training, spec.seed)
-        if claim.checkpoint is None:
-            return initial, _warnings(prepared) if claim.attempt == 1 else ()
-        try:
-            state = state_from_bytes(claim.checkpoint.state)
-        except CodecError:
-            # Nothing is lost but time: the same steps lead to the same bits.
-            _log.exception("%s: unreadable checkpoint, starting over", claim.run_id)
-            return initial, (_log_event("Checkpoint cannot be read: starting over.", "warning"),)
-        return state, (_log_event(f"Going on after epoch {state.epoch}, step {state.step}."),)
-
     def _train(
         self, prepared: Prepared, state: TrainingState, pace: Pace, recorder: Recorder
     ) -> Interruption | None:
         spec = self.claim.spec
+        interruption = self._interruption(state, pace)
+        if interruption is not None:
+            return interruption
         steps = train(
             prepared.network,
             state,
@@ -119,11 +115,10 @@ class Attempt:
         orders = self.heartbeat.orders()
         if state.stop_reason is not None:
             return None
-        if orders is not None and orders.requested == "cancel":
-            return "cancel"
-        if orders is not None and orders.overdue:
-            return "deadline"
-        if self.is_draining() or (orders is not None and orders.drain):
+        ordered = None if orders is None else _ordered(orders, state)
+        if ordered is not None:
+            return ordered
+        if self.is_draining():
             return "drain"
         # A model needs one whole epoch, however small the budget.
         return "budget" if state.epoch > 0 and pace.is_budget_spent(state) else None
@@ -136,9 +131,10 @@ class Attempt:
         interruption: Interruption | None,
     ) -> None:
         claim = self.claim
-        if interruption == "drain":
-            last = recorder.part(state, checkpoint=checkpoint_of(state))
-            self.heartbeat.insist(lambda: self.leases.release(claim.run_id, claim.fence, last))
+        if interruption in ("drain", "pause"):
+            last = recorder.saved_part(state)
+            give_back = self.leases.release if interruption == "drain" else self.leases.pause
+            self.heartbeat.insist(lambda: give_back(claim.run_id, claim.fence, last))
             _log.info("%s: given back after epoch %d", claim.run_id, state.epoch)
             return
         outcome = outcome_of(claim.spec, prepared, state, recorder, interruption)
@@ -156,9 +152,27 @@ def values_of(report: EpochReport, spec: TrainingSpec) -> dict[str, float]:
     return values | dict(report.metrics)
 
 
-def _initial_weights(prepared: Prepared, state: TrainingState) -> NewCheckpoint:
-    weights = weights_to_bytes(prepared.network, state.parameters)
-    return NewCheckpoint(kind="initial", epoch=0, step=0, weights=weights)
+def _ordered(orders: Orders, state: TrainingState) -> Interruption | None:
+    if orders.requested == "cancel":
+        return "cancel"
+    if orders.overdue:
+        return "deadline"
+    if orders.requested == "stop" and state.epoch > 0 and state.step_in_epoch == 0:
+        return "stop"
+    if orders.requested == "pause":
+        return "pause"
+    return "drain" if orders.drain else None
+
+
+def _initial(prepared: Prepared, state: TrainingState, saving: Saving) -> NewCheckpoint:
+    """What the run began with; the seed gives its state, unless a training is continued."""
+    return NewCheckpoint(
+        kind="initial",
+        epoch=state.epoch,
+        step=state.step,
+        state=saving.state_bytes(state) if state.epoch > 0 else None,
+        weights=weights_to_bytes(prepared.network, state.judged),
+    )
 
 
 def _warnings(prepared: Prepared) -> tuple[NewEvent, ...]:
@@ -171,7 +185,3 @@ def _warnings(prepared: Prepared) -> tuple[NewEvent, ...]:
         )
         for warning in prepared.warnings
     )
-
-
-def _log_event(message: str, level: Literal["info", "warning"] = "info") -> NewEvent:
-    return NewEvent("log", message, level=level)

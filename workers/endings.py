@@ -11,7 +11,6 @@ from service.usecases.claims import ModelParts, NewCheckpoint, NewEvent, Outcome
 from workers.modelling.codec import model_to_bytes, weights_to_bytes
 from workers.modelling.divergence_advice import suggest
 from workers.modelling.evaluation import report
-from workers.recorder import checkpoint_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +21,9 @@ if TYPE_CHECKING:
     from workers.modelling.estimator import FittedModel, Prepared
     from workers.recorder import Recorder
 
-Interruption = Literal["cancel", "deadline", "drain", "budget"]
+Interruption = Literal["cancel", "deadline", "stop", "pause", "drain", "budget"]
 
+_INTERRUPTED: dict[Interruption | None, StopReason] = {"budget": "budget", "stop": "user_stop"}
 _REASONS: dict[str, StopReason] = {
     "max_epochs": "max_epochs",
     "early_stopping": "early_stopping",
@@ -39,14 +39,14 @@ def outcome_of(
 ) -> Outcome:
     """Return the end that a training came to, with everything that was not written yet."""
     if interruption == "cancel":
-        last = recorder.part(state, checkpoint=checkpoint_of(state))
+        last = recorder.saved_part(state)
         return Outcome(status="cancelled", stop_reason="user_cancel", last=last)
     if interruption == "deadline":
         return Outcome(
             status="failed",
             stop_reason="deadline_exceeded",
             error="The run was not done before its deadline.",
-            last=recorder.part(state, checkpoint=checkpoint_of(state)),
+            last=recorder.saved_part(state),
         )
     if state.divergence is not None:
         return _diverged(state.divergence, prepared, state, recorder)
@@ -62,20 +62,24 @@ def _succeeded(
 ) -> Outcome:
     parameters = state.final_parameters(spec.training)
     stopping = spec.training.early_stopping
-    is_best = stopping is not None and stopping.restore_best
+    restores = stopping is not None and stopping.restore_best
+    is_best = restores and state.best_parameters is not None
     weights = weights_to_bytes(prepared.network, parameters)
     final = NewCheckpoint(
         kind="final",
         epoch=state.best_epoch if is_best else state.epoch,
         step=state.step,
+        # Where training stands and not whose weights these are: for a run that continues this one.
+        state=recorder.saving.state_bytes(state),
         weights=weights,
         is_best=is_best or state.best_epoch == state.epoch,
     )
     fitted = prepared.fitted(parameters)
     figures = report(fitted, prepared)
+    reason = _INTERRUPTED.get(interruption) or _REASONS[state.stop_reason or ""]
     return Outcome(
-        status="succeeded",
-        stop_reason="budget" if interruption == "budget" else _REASONS[state.stop_reason or ""],
+        status="stopped" if reason == "user_stop" else "succeeded",
+        stop_reason=reason,
         model=_model_parts(fitted, figures),
         weights_sha256=hashlib.sha256(weights).hexdigest(),
         report=figures,
@@ -100,7 +104,8 @@ def _diverged(
         level="error",
         data={**place, "suggestion": asdict(suggestion)},
     )
-    # The engine has gone back to the last epoch that was finite.
+    # The engine has gone back to the last epoch that was finite. There is no state: what the
+    # optimiser remembers is not finite, or about to be.
     weights = weights_to_bytes(prepared.network, state.arrays()["epoch_parameters"])
     final = NewCheckpoint(kind="final", epoch=state.epoch, step=state.step, weights=weights)
     return Outcome(

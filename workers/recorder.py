@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from service.usecases.claims import BestEpoch, EpochMetrics, NewCheckpoint, ProgressPart
+from service.usecases.claims import BestEpoch, EpochMetrics, ProgressPart
 from workers.engine import judging
-from workers.modelling.codec import state_to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
     from service.clock import Clock
-    from service.usecases.claims import Claim, NewEvent
+    from service.usecases.claims import Claim, NewCheckpoint, NewEvent
     from service.usecases.leases import Leases
     from workers.engine.training import TrainingState
     from workers.heartbeat import Heartbeat
     from workers.pace import Pace
+    from workers.saving import Saving
 
 _FLUSH_S = 0.5
 _FLUSH_WITHOUT_NEWS_S = 2.0
@@ -38,21 +38,19 @@ class Recorder:
         claim: Claim,
         heartbeat: Heartbeat,
         pace: Pace,
-        *,
-        checkpoint_s: float,
+        saving: Saving,
         clock: Clock,
     ) -> None:
         self._leases = leases
         self._claim = claim
         self._heartbeat = heartbeat
         self._pace = pace
-        self._checkpoint_s = checkpoint_s
+        self.saving = saving
         self._clock = clock
         self._epochs: list[EpochMetrics] = []
         self._monitor: str | None = None
         # The first epoch is written at once: somebody is waiting to see the run move.
         self._flush_due_s = clock.monotonic_s()
-        self._checkpoint_due_s = clock.monotonic_s() + checkpoint_s
 
     def begin(
         self,
@@ -74,18 +72,23 @@ class Recorder:
     def keep_up(self, state: TrainingState) -> None:
         """Write what is due."""
         now_s = self._clock.monotonic_s()
-        is_checkpoint_due = now_s >= self._checkpoint_due_s
+        is_checkpoint_due = self.saving.is_due(state)
         has_news = is_checkpoint_due or bool(self._epochs)
-        if now_s < self._flush_due_s + (0.0 if has_news else _FLUSH_WITHOUT_NEWS_S):
+        due_s = self._flush_due_s + (0.0 if has_news else _FLUSH_WITHOUT_NEWS_S)
+        if now_s < due_s and not self.saving.is_wished(state):
             return
-        checkpoint = checkpoint_of(state) if is_checkpoint_due else None
+        checkpoint = self.saving.checkpoint(state) if is_checkpoint_due else None
         self._write(self.part(state, checkpoint=checkpoint))
         written_s = self._clock.monotonic_s()
         # On a slow disk it happens less often.
         pause_s = (written_s - now_s) / _WRITING_SHARE
         self._flush_due_s = written_s + max(_FLUSH_S, pause_s)
         if is_checkpoint_due:
-            self._checkpoint_due_s = written_s + max(self._checkpoint_s, pause_s)
+            self.saving.saved(state, pause_s=pause_s)
+
+    def saved_part(self, state: TrainingState) -> ProgressPart:
+        """Return, and forget, everything that was not written yet, and the state as it is."""
+        return self.part(state, checkpoint=self.saving.checkpoint(state))
 
     def part(
         self,
@@ -120,14 +123,3 @@ class Recorder:
         if state.best_value is None or self._monitor is None:
             return None
         return BestEpoch(state.best_epoch, self._monitor, state.best_value)
-
-
-def checkpoint_of(state: TrainingState) -> NewCheckpoint:
-    """Return the state as it is, to go on from bit by bit."""
-    return NewCheckpoint(
-        kind="periodic",
-        epoch=state.epoch,
-        step=state.step,
-        state=state_to_bytes(state),
-        is_best=state.best_epoch == state.epoch and state.step_in_epoch == 0,
-    )

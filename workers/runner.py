@@ -13,6 +13,7 @@ from service.errors import LeaseLostError, UnavailableError
 from service.usecases.claims import Outcome
 from service.usecases.leases import Leases
 from workers.attempt import Attempt
+from workers.beginnings import BeginningError
 from workers.engine.kernels.contract import Kernels
 from workers.engine.kernels.plain import PLAIN
 from workers.heartbeat import Heartbeat
@@ -96,6 +97,8 @@ def _failure(claim: Claim, error: Exception) -> Outcome:
         return Outcome(
             status="failed", stop_reason="invalid_data", error=error.detail, param=error.column
         )
+    if isinstance(error, BeginningError):
+        return Outcome(status="failed", stop_reason="error", error=error.detail, code=error.code)
     if isinstance(error, MemoryError):
         return Outcome(
             status="failed",

@@ -58,7 +58,7 @@ def plain(shape: Shape, X: Any, y: Any) -> TimedEpochs:
 
 
 def _bare(shape: Shape, data: TrainingData, kernels: str) -> TimedEpochs:
-    _, reports = _training(shape, data, kernels)
+    *_, reports = _training(shape, data, kernels)
 
     def run(epochs: int) -> None:
         for _ in range(epochs):
@@ -68,9 +68,9 @@ def _bare(shape: Shape, data: TrainingData, kernels: str) -> TimedEpochs:
 
 
 def _served(shape: Shape, data: TrainingData) -> TimedEpochs:
-    state, reports = _training(shape, data, SERVED)
+    network, state, reports = _training(shape, data, SERVED)
     train_on = timed(lambda epochs: list(islice(reports, epochs)))
-    write = timed(lambda _: state_to_bytes(state))
+    write = timed(lambda _: state_to_bytes(state, network.layout))
 
     def run(epochs: int) -> float:
         spent_s = train_on(epochs)
@@ -82,7 +82,7 @@ def _served(shape: Shape, data: TrainingData) -> TimedEpochs:
 
 def _training(
     shape: Shape, data: TrainingData, kernels: str
-) -> tuple[TrainingState, Iterator[EpochReport]]:
+) -> tuple[Network, TrainingState, Iterator[EpochReport]]:
     """One training that goes on from round to round, as the peers' do."""
     hidden = tuple(DenseSpec(units=units, activation="relu") for units in shape.widths[1:-1])
     network = Network(
@@ -94,4 +94,5 @@ def _training(
     spec = TrainingSpec(epochs=ENDLESS, batch_size=shape.batch_size, loss=SoftmaxCrossEntropySpec())
     state = TrainingState.initial(network, spec, seed=0)
     steps = train(network, state, data, spec, seed=0, kernels=kernels_named(kernels))
-    return state, (progress.report for progress in steps if progress.report is not None)
+    reports = (progress.report for progress in steps if progress.report is not None)
+    return network, state, reports

@@ -95,11 +95,6 @@ def load(sessions: Sessions, blobs: Blobs, run_id: str, fence: int) -> Kept:
     return Kept(None, None, is_lost=has_begun)
 
 
-def latest(sessions: Sessions, blobs: Blobs, run_id: str, fence: int) -> SavedState | None:
-    """Load the last state; see `load`."""
-    return load(sessions, blobs, run_id, fence).checkpoint
-
-
 def _newest(sessions: Sessions, run_id: str) -> CheckpointRow | None:
     """The newest that holds a state; the initial weights count as one, for the seed makes it."""
     usable = or_(CheckpointRow.state_sha256.is_not(None), CheckpointRow.kind == "initial")

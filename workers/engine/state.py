@@ -49,7 +49,8 @@ class TrainingState:
     at work; loss_sum is the loss times the weight of its rows, summed over them. `average` is the
     moving average of the parameters where the specification asks for one: epochs are then judged
     by it. epoch_parameters are those by which the last epoch was judged, at first the initial ones:
-    the last that are known to be finite.
+    the last that are known to be finite. judged_by names the figure that best_value is of, and
+    which way it is better.
 
     While `train` runs with kernels of another device the vectors lie there; `arrays` and
     `final_parameters` give host arrays all the same.
@@ -67,6 +68,7 @@ class TrainingState:
     best_epoch: int = 0
     best_value: float | None = None
     bad_epochs: int = 0
+    judged_by: str | None = None
     plateau_factor: float = 1.0
     plateau_best: float | None = None
     plateau_epochs: int = 0
@@ -114,7 +116,8 @@ class TrainingState:
         slots = {
             name.removeprefix(_SLOT): copies.pop(name) for name in arrays if name.startswith(_SLOT)
         }
-        values: dict[str, Any] = {name: scalars[name] for name in _SCALARS}
+        values: dict[str, Any] = {name: scalars[name] for name in _SCALARS if name != _NEWEST}
+        values[_NEWEST] = scalars.get(_NEWEST)
         if scalars["divergence_step"] is not None:
             place: Any = [scalars[f"divergence_{name}"] for name in _DIVERGENCE]
             values["divergence"] = Divergence(*place)
@@ -149,6 +152,7 @@ class TrainingState:
         self.step_in_epoch, self.loss_sum = 0, 0.0
         self.epoch_parameters[...] = self.judged
         monitor, direction = judging.monitor(spec, validates="val_loss" in figures)
+        self._be_judged_by(f"{direction} {monitor}")
         self._judge(figures[monitor], direction, spec)
         if isinstance(spec.schedule, ReduceOnPlateauSchedule):
             self._judge_plateau(figures[monitor], direction, spec.schedule)
@@ -166,6 +170,13 @@ class TrainingState:
         at = self.step if step is None else step
         self.divergence = Divergence(self.epoch + 1, at, tensor, norm)
         self.stop_reason = "diverged"
+
+    def _be_judged_by(self, figure: str) -> None:
+        """Compare no figure with another: a training may go on with a changed specification."""
+        if self.judged_by not in (None, figure):
+            self.best_value, self.bad_epochs = None, 0
+            self.plateau_best, self.plateau_epochs = None, 0
+        self.judged_by = figure
 
     def _judge(self, value: float, direction: Direction, spec: TrainingSpec) -> None:
         margin = spec.early_stopping.min_delta if spec.early_stopping else 0.0
@@ -199,6 +210,9 @@ class TrainingState:
 def _restores_best(spec: TrainingSpec) -> bool:
     return spec.early_stopping is not None and spec.early_stopping.restore_best
 
+
+_NEWEST = "judged_by"
+"""Not in states that were saved before there was any going on with another specification."""
 
 _DIVERGENCE = tuple(f.name for f in fields(Divergence))
 _SCALARS = tuple(

@@ -27,6 +27,7 @@ from workers.engine.spec import (
     OutputSpec,
     ResidualSpec,
 )
+from workers.engine.tensors import Layout
 from workers.engine.training import TrainingState
 from workers.modelling.fitted import FittedModel
 from workers.modelling.plan import build_network, categories_of, n_outputs
@@ -41,14 +42,16 @@ if TYPE_CHECKING:
     from workers.engine.network import Network
     from workers.engine.tensors import Array
 
-FORMAT = 2
-"""The number of the layout below, with which everything is written."""
+FORMAT = {"model": 2, "state": 3}
+"""The number of the layout below, by kind, with which everything is written."""
 
-READABLE = {"model": (1, 2), "state": (2,)}
+READABLE = {"model": (1, 2), "state": (2, 3)}
 """The formats that are read, by kind. Format 1 had dense layers and one target alone; a state of
-it lacks what training keeps by now, and the training starts over."""
+it lacks what training keeps by now, and the training starts over. A state of format 2 did not name
+the tensors in its vectors."""
 
 _KEY = "slope"
+_TENSORS = "tensors"
 
 
 class CodecError(Exception):
@@ -83,19 +86,30 @@ def model_from_bytes(data: bytes) -> FittedModel:
         raise CodecError(f"not a model: {error!r}") from error
 
 
-def state_to_bytes(state: TrainingState) -> bytes:
-    """A training's state, from which it goes on with the same bits."""
-    return _pack(state.arrays(), _metadata("state", state.scalars()))
+def state_to_bytes(state: TrainingState, layout: Layout) -> bytes:
+    """A training's state, from which it goes on with the same bits; and where its tensors lie."""
+    content = {**state.scalars(), _TENSORS: list(layout.shapes.items())}
+    return _pack(state.arrays(), _metadata("state", content))
 
 
 def state_from_bytes(data: bytes) -> TrainingState:
     """The state that `state_to_bytes` wrote. CodecError."""
-    arrays, scalars = _unpack(data, "state")
+    return _state(*_unpack(data, "state"))
+
+
+def weights_from_state(data: bytes) -> bytes:
+    """The weights in a state that `state_to_bytes` wrote, as `weights_to_bytes` writes them.
+
+    They are those by which training would judge it; after a whole epoch, the ones it was judged by.
+    CodecError, also for a state of format 2, which does not name its tensors.
+    """
+    arrays, content = _unpack(data, "state")
+    state = _state(arrays, content)
     try:
-        _check_alike(arrays)
-        return TrainingState.from_parts(arrays, scalars)
+        layout = Layout({name: tuple(shape) for name, shape in content[_TENSORS]})
+        return _pack(layout.views(state.judged), None)
     except _WRONG_CONTENT as error:
-        raise CodecError(f"not a training state: {error!r}") from error
+        raise CodecError(f"does not name its tensors: {error!r}") from error
 
 
 _WRONG_CONTENT = (AttributeError, KeyError, TypeError, ValueError)
@@ -110,6 +124,14 @@ _LAYERS: tuple[type[Layer], ...] = (
     ResidualSpec,
 )
 _LAYER_OF = {layer.type: layer for layer in _LAYERS}
+
+
+def _state(arrays: dict[str, NDArray[Any]], content: Mapping[str, Any]) -> TrainingState:
+    try:
+        _check_alike(arrays)
+        return TrainingState.from_parts(arrays, content)
+    except _WRONG_CONTENT as error:
+        raise CodecError(f"not a training state: {error!r}") from error
 
 
 def _check_alike(arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -169,7 +191,7 @@ def _network_spec(plain: Mapping[str, Any]) -> NetworkSpec:
 
 
 def _metadata(kind: str, content: Mapping[str, Any]) -> dict[str, str]:
-    plain = {"format": FORMAT, "kind": kind, "content": content}
+    plain = {"format": FORMAT[kind], "kind": kind, "content": content}
     return {_KEY: json.dumps(plain, sort_keys=True, separators=(",", ":"))}
 
 
@@ -189,5 +211,6 @@ def _unpack(data: bytes, kind: str) -> tuple[dict[str, NDArray[Any]], Mapping[st
     except (safetensors.SafetensorError, *_WRONG_CONTENT) as error:
         raise CodecError(f"not readable: {error!r}") from error
     if written[1] != kind or written[0] not in READABLE[kind]:
-        raise CodecError(f"{written[1]} of format {written[0]}, expected {kind} of format {FORMAT}")
+        expected = f"expected {kind} of format {FORMAT[kind]}"
+        raise CodecError(f"{written[1]} of format {written[0]}, {expected}")
     return {name: tensor.copy() for name, tensor in tensors.items()}, content

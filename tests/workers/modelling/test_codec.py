@@ -31,6 +31,7 @@ from workers.modelling.codec import (
     model_to_bytes,
     state_from_bytes,
     state_to_bytes,
+    weights_from_state,
     weights_to_bytes,
 )
 from workers.modelling.estimator import prepare
@@ -72,6 +73,10 @@ def repacked(data: bytes, change: Any) -> bytes:
     return safetensors.numpy.save(tensors, {"slope": json.dumps(metadata)})
 
 
+def state_bytes(end: Trained) -> bytes:
+    return state_to_bytes(end.state, end.prepared.network.layout)
+
+
 def test_weights_are_named_and_shaped_as_the_contract_says(end: Trained) -> None:
     network, parameters = end.prepared.network, end.model.parameters
     tensors = safetensors.numpy.load(weights_to_bytes(network, parameters))
@@ -98,7 +103,7 @@ def test_weights_of_a_strided_vector_are_written_in_order(end: Trained) -> None:
 def test_the_same_content_is_the_same_bytes(end: Trained) -> None:
     again = trained(DATA, ModelWish(target="species", training={"epochs": 3}))
     assert model_to_bytes(again.model) == model_to_bytes(end.model)
-    assert state_to_bytes(again.state) == state_to_bytes(end.state)
+    assert state_bytes(again) == state_bytes(end)
 
 
 @pytest.mark.parametrize("optimizer", [AdamSpec(), SgdSpec(momentum=0.9, nesterov=True)])
@@ -110,36 +115,37 @@ def test_a_training_goes_on_from_its_bytes_with_the_same_bits(
     plan = resolve(ModelWish(target="species", training=wished), DATA.profile)
     prepared = prepare(DATA.table, plan)
     state = TrainingState.initial(prepared.network, plan.training, plan.seed)
-    written = [state_to_bytes(state)]
+    layout = prepared.network.layout
+    written = [state_to_bytes(state, layout)]
     for _ in train(prepared.network, state, prepared.data, plan.training, plan.seed):
-        written.append(state_to_bytes(state))
+        written.append(state_to_bytes(state, layout))
     for bytes_ in written[:-1]:
         resumed = state_from_bytes(bytes_)
         for _ in train(prepared.network, resumed, prepared.data, plan.training, plan.seed):
             pass
-        assert state_to_bytes(resumed) == written[-1]
+        assert state_to_bytes(resumed, layout) == written[-1]
 
 
 def test_a_diverged_state_is_kept_with_where_it_left_the_numbers() -> None:
     wished = {"optimizer": SgdSpec(learning_rate=10.0, momentum=0.99), "epochs": 200}
-    state = trained(DATA, ModelWish(target="body_mass_g", training=wished)).state
-    assert state.stop_reason == "diverged"
-    read = state_from_bytes(state_to_bytes(state))
-    assert (read.stop_reason, read.divergence) == ("diverged", state.divergence)
+    end = trained(DATA, ModelWish(target="body_mass_g", training=wished))
+    assert end.state.stop_reason == "diverged"
+    read = state_from_bytes(state_bytes(end))
+    assert (read.stop_reason, read.divergence) == ("diverged", end.state.divergence)
 
 
 @pytest.mark.parametrize("cut", [0, 4, 8, 100, -1])
 def test_bytes_that_were_cut_are_refused(end: Trained, cut: int) -> None:
     for read, data in (
         (model_from_bytes, model_to_bytes(end.model)),
-        (state_from_bytes, state_to_bytes(end.state)),
+        (state_from_bytes, state_bytes(end)),
     ):
         with pytest.raises(CodecError):
             read(data[:cut])
 
 
 def test_bytes_of_another_kind_or_format_are_refused(end: Trained) -> None:
-    model, state = model_to_bytes(end.model), state_to_bytes(end.state)
+    model, state = model_to_bytes(end.model), state_bytes(end)
     for read, data in ((model_from_bytes, state), (state_from_bytes, model)):
         with pytest.raises(CodecError, match="expected"):
             read(data)
@@ -189,11 +195,32 @@ def test_a_state_of_unlike_vectors_is_refused(end: Trained) -> None:
         tensors["parameters"] = tensors["parameters"][:-1].copy()
 
     with pytest.raises(CodecError):
-        state_from_bytes(repacked(state_to_bytes(end.state), shorter))
+        state_from_bytes(repacked(state_bytes(end), shorter))
+
+
+@pytest.mark.parametrize("ema_decay", [None, 0.9])
+def test_the_weights_in_a_state_are_those_it_is_judged_by(ema_decay: float | None) -> None:
+    wished = {"epochs": 2, "batch_size": 16, "ema_decay": ema_decay, "early_stopping": None}
+    end = trained(DATA, ModelWish(target="species", training=wished))
+    weights = weights_to_bytes(
+        end.prepared.network, end.state.final_parameters(end.prepared.plan.training)
+    )
+    assert weights_from_state(state_bytes(end)) == weights
+
+
+def test_a_state_of_format_2_goes_on_but_does_not_name_its_tensors(end: Trained) -> None:
+    def older(_: Any, metadata: dict[str, Any]) -> None:
+        metadata["format"] = 2
+        del metadata["content"]["tensors"]
+
+    data = repacked(state_bytes(end), older)
+    assert state_bytes(end) == state_to_bytes(state_from_bytes(data), end.prepared.network.layout)
+    with pytest.raises(CodecError, match="name its tensors"):
+        weights_from_state(data)
 
 
 def test_what_is_read_is_ones_own_to_change(end: Trained) -> None:
-    data = state_to_bytes(end.state)
+    data = state_bytes(end)
     state = state_from_bytes(data)
     before = deepcopy(state.parameters)
     state.parameters += 1.0

@@ -152,7 +152,7 @@ def test_weights_and_states_hold_the_same_parameters() -> None:
     expected = state.parameters.astype(np.float64)
     for checkpoint in (
         weights_to_bytes(prepared.network, state.parameters),
-        state_to_bytes(state),
+        state_to_bytes(state, prepared.network.layout),
     ):
         assert np.array_equal(parameters_of(checkpoint, prepared.network), expected)
         found = trace(Traced(plan=plan, table=table, cells=table, checkpoint=checkpoint))

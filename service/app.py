@@ -21,7 +21,6 @@ from service.api.routed import routed_app
 from service.api.server import SERVER
 from service.api.upload import clean_uploads
 from service.clock import SystemClock
-from service.errors import UnavailableError
 from service.logs import configure_logs
 from service.processes import write_pid
 from service.settings import Limits, Settings, SettingsError, load_settings
@@ -30,6 +29,7 @@ from service.store.broker import Broker
 from service.store.db import Sessions, make_engine
 from service.usecases.datasets import Datasets
 from service.usecases.events import Events
+from service.usecases.health import Health
 from service.usecases.idempotency import Idempotency
 from service.usecases.model_cache import ModelCache
 from service.usecases.networks import Networks
@@ -38,11 +38,8 @@ from service.usecases.projects import SCOPES, Principal, Projects
 from service.usecases.reports import Reports
 from service.usecases.runs import Runs
 from service.usecases.traces import Traces
-from service.usecases.workers import Workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from starlette.types import ASGIApp
 
 EXIT_SETTINGS = 2
@@ -76,7 +73,7 @@ def compose(settings: Settings, limits: Limits) -> Parts:
         reports=Reports(sessions),
         predictions=Predictions(sessions, blobs, ModelCache(clock), limits),
         idempotency=Idempotency(sessions),
-        checks=_checks(Workers(sessions), broker),
+        health=Health(sessions, broker),
         close=sessions.dispose,
     )
 
@@ -112,20 +109,6 @@ def main() -> int:
 
 def _everyone(projects: Projects) -> Principal:
     return Principal(projects.ensure_project(_LOCAL_PROJECT), "local", SCOPES)
-
-
-def _checks(workers: Workers, broker: Broker) -> dict[str, Callable[[], bool]]:
-    def alive(at_least: int) -> bool:
-        try:
-            return workers.alive() >= at_least
-        except UnavailableError:
-            return False
-
-    return {
-        "database": lambda: alive(0),
-        "broker": broker.ping,
-        "worker": lambda: alive(1),
-    }
 
 
 def _check_threads() -> None:

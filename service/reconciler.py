@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from math import inf
 from typing import TYPE_CHECKING
 
 from service.clock import SystemClock
@@ -16,11 +17,12 @@ from service.signals import STOP, SignalQueue
 from service.store.blobs import Blobs
 from service.store.broker import Broker
 from service.store.db import Sessions, make_engine
+from service.usecases.hearing import CANARY_S, Hearing
 from service.usecases.reconcile import Reconciler
 from service.usecases.sweep import Sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from service.usecases.reconcile import Reconciled
 
@@ -32,22 +34,24 @@ _log = logging.getLogger("slope.reconciler")
 
 def main(environ: Mapping[str, str]) -> int:
     """Reconcile until a signal ends the process; return its exit code."""
-    settings, _ = load_settings(environ)
+    settings, limits = load_settings(environ)
     configure_logs(settings.log_format)
     write_pid(settings.state_dir, "reconciler", os.getpid())
     sessions = Sessions(make_engine(settings.resolved_database_url, pool_size=1))
-    reconciler = Reconciler(sessions, Broker(settings.resolved_redis_url))
-    sweep = Sweep(sessions, Blobs())
+    broker = Broker(settings.resolved_redis_url)
+    reconciler = Reconciler(sessions, broker, limits.runs_running)
+    duties = (
+        Duty(lambda: log_reconciled(reconciler.reconcile())),
+        Duty(Hearing(sessions, broker).ring_canaries, CANARY_S),
+        Duty(lambda: _log.info("swept %s", Sweep(sessions, Blobs()).sweep()), _SWEEP_S),
+    )
     signals = SignalQueue(*STOP)
     clock = SystemClock()
     is_away = False
-    sweep_due_s = clock.monotonic_s()
     while True:
         try:
-            log_reconciled(reconciler.reconcile())
-            if clock.monotonic_s() >= sweep_due_s:
-                _log.info("swept %s", sweep.sweep())
-                sweep_due_s = clock.monotonic_s() + _SWEEP_S
+            for duty in duties:
+                duty.do_if_due(clock.monotonic_s())
             is_away = False
         except UnavailableError as error:
             if not is_away:
@@ -55,6 +59,21 @@ def main(environ: Mapping[str, str]) -> int:
             is_away = True
         if signals.wait(_TICK_S):
             return 0
+
+
+class Duty:
+    """Something to do again and again; one that failed is due at once."""
+
+    def __init__(self, do: Callable[[], object], interval_s: float = 0.0) -> None:
+        self._do = do
+        self._interval_s = interval_s
+        self._due_s = -inf
+
+    def do_if_due(self, now_s: float) -> None:
+        """Do it, at most once in an interval."""
+        if now_s >= self._due_s:
+            self._do()
+            self._due_s = now_s + self._interval_s
 
 
 def log_reconciled(done: Reconciled) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 # NumPy and pyarrow load these when they are first used: here, so that pool processes share them.
 import pyarrow.compute  # noqa: F401
 from celery import Celery, bootsteps, signals
+from celery.worker import state
 from numpy import ma, random  # noqa: F401
 from threadpoolctl import threadpool_info
 
@@ -31,13 +32,16 @@ from service.settings import load_settings
 from service.store.blobs import Blobs
 from service.store.broker import QUEUES, Broker, celery_settings
 from service.store.db import Sessions, make_engine
+from service.usecases.hearing import Hearing
 from service.usecases.leases import Leases
 from service.usecases.reconcile import Reconciler
 from service.usecases.workers import WorkerIdentity, Workers
-from workers.computing import DeviceError, check, kernels_for
+from workers.computing import DeviceError, DeviceFacts, check, kernels_for
 from workers.engine.speed import measure
+from workers.hearing import Ear
+from workers.machine import memory_bytes
 from workers.modelling.scratch import Scratch
-from workers.presence import INTERVAL_S, Presence
+from workers.presence import INTERVAL_S, Ledger, Presence
 from workers.runner import Runner
 
 _log = logging.getLogger(__name__)
@@ -55,20 +59,49 @@ _drain_flag = mmap.mmap(-1, 1)
 _worker_id = new_id("wrk")
 
 
+def _n_processes() -> int:
+    # Trainings that share a GPU only wait for each other, and its memory is not divided.
+    return settings.n_worker_processes if settings.device == "cpu" else 1
+
+
+ear = Ear(SystemClock(), _n_processes())
+
+
 @cache
 def presence() -> Presence:
     """Return the main process's part."""
     sessions = Sessions(make_engine(settings.resolved_database_url, pool_size=1))
+    broker = Broker(settings.resolved_redis_url)
+    facts = _device()
     identity = WorkerIdentity(
         id=_worker_id,
         pid=os.getpid(),
         host=socket.gethostname(),
         queues=(QUEUES[settings.device],),
         slots=_n_processes(),
+        memory_bytes=_memory_of_a_run(facts),
         speed=_speed(),
+        numerics=facts.numerics,
     )
-    reconciler = Reconciler(sessions, Broker(settings.resolved_redis_url))
-    return Presence(identity, Workers(sessions), reconciler, sessions)
+    reconciler = Reconciler(sessions, broker, limits.runs_running)
+    ledger = Ledger(sessions, Workers(sessions), reconciler, Hearing(sessions, broker))
+    return Presence(identity, ledger, ear, end=_end)
+
+
+def _end() -> None:
+    # As after SIGTERM, but with an exit code that tells whoever looks that it was no wish.
+    state.should_stop = os.EX_TEMPFAIL
+
+
+@cache
+def _device() -> DeviceFacts:
+    return check(settings.device)
+
+
+def _memory_of_a_run(facts: DeviceFacts) -> int:
+    # As much as the machine has: that all slots train runs of that size is not to be expected.
+    able = (limits.run_memory_bytes, memory_bytes() // _MEMORY_MARGIN, facts.memory_bytes)
+    return min(n_bytes for n_bytes in able if n_bytes is not None)
 
 
 def _speed() -> dict[str, float] | None:
@@ -88,21 +121,22 @@ def runner() -> Runner:
         pool_size=2,
     )
     sessions = Sessions(engine)
+    broker = Broker(settings.resolved_redis_url)
     return Runner(
-        leases=Leases(sessions, Blobs(), lease_s=settings.lease_seconds),
+        leases=Leases(
+            sessions,
+            Blobs(),
+            lease_s=settings.lease_seconds,
+            runs_running=limits.runs_running,
+        ),
         worker_id=_worker_id,
         lease_s=settings.lease_seconds,
         clock=SystemClock(),
         is_draining=lambda: _drain_flag[0] != 0,
-        ring_next=Reconciler(sessions, Broker(settings.resolved_redis_url)).ring,
+        ring_next=Reconciler(sessions, broker, limits.runs_running).ring,
         scratch=Scratch(settings.state_dir),
         kernels=kernels_for(settings.device),
     )
-
-
-def _n_processes() -> int:
-    # Trainings that share a GPU only wait for each other, and its memory is not divided.
-    return settings.n_worker_processes if settings.device == "cpu" else 1
 
 
 class LeavingStep(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -147,10 +181,10 @@ def _set_up_logging(**_: Any) -> None:
 
 def _check_device(**_: Any) -> None:
     try:
-        name = check(settings.device)
+        facts = _device()
     except DeviceError as error:
         raise SystemExit(f"SLOPE_DEVICE={settings.device}: {error}") from None
-    _log.info("computing on %s", name)
+    _log.info("computing on %s", facts.name)
 
 
 def _write_pid(**_: Any) -> None:

@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
+from workers.engine.fingerprint import numerics_fingerprint
 from workers.engine.kernels.chunk import CHUNKED
 from workers.engine.kernels.native.compiling import KernelsError
 from workers.engine.kernels.native.library import load
@@ -23,6 +26,21 @@ Device = Literal["cpu", "cuda"]
 
 _CHECK_S = 120.0
 """Opening a GPU takes seconds; the first time on a machine its libraries are slow to load."""
+
+
+@dataclass(frozen=True)
+class DeviceFacts:
+    """What a device is to those who choose among workers."""
+
+    numerics: Mapping[str, Any]
+    """The fingerprint of trainings in float32."""
+    memory_bytes: int | None
+    """Its own memory; None where it computes in the machine's."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return str(self.numerics["device"])
 
 
 class DeviceError(RuntimeError):
@@ -50,8 +68,8 @@ def kernels_for(device: Device) -> Kernels:
     return cast("Kernels", cuda.cuda_kernels())
 
 
-def check(device: Device) -> str:
-    """Open a GPU in a process of its own, load the kernels of a CPU in this; return its name.
+def check(device: Device) -> DeviceFacts:
+    """Open a GPU in a process of its own, load the kernels of a CPU in this; say what it is.
 
     Raises:
         DeviceError: as `kernels_for`.
@@ -62,7 +80,7 @@ def check(device: Device) -> str:
             load()
         except KernelsError as error:
             raise DeviceError(str(error)) from error
-        return device
+        return _facts(kernels_for(device), None)
     command = (sys.executable, "-m", __name__)
     try:
         done = subprocess.run(  # noqa: S603 - ourselves
@@ -72,7 +90,7 @@ def check(device: Device) -> str:
         raise DeviceError(f"the GPU did not open within {_CHECK_S:g} s") from error
     if done.returncode != 0:
         raise DeviceError(done.stderr.strip().splitlines()[-1] if done.stderr else "no GPU")
-    return str(json.loads(done.stdout)["device"])
+    return DeviceFacts(**json.loads(done.stdout))
 
 
 def main() -> None:
@@ -81,7 +99,12 @@ def main() -> None:
         kernels = kernels_for("cuda")
     except DeviceError as error:
         sys.exit(str(error))
-    sys.stdout.write(json.dumps(dict(kernels.numerics)))
+    memory_bytes = import_module("workers.engine.backend_cuda").memory_bytes()
+    sys.stdout.write(json.dumps(asdict(_facts(kernels, memory_bytes))))
+
+
+def _facts(kernels: Kernels, memory_bytes: int | None) -> DeviceFacts:
+    return DeviceFacts(numerics_fingerprint("float32", kernels), memory_bytes)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
-"""The worker's one task. A message is a run's id; everything else is in the ledger."""
+"""The worker's tasks. A message is a run's id, or a canary; everything else is in the ledger."""
 
 from __future__ import annotations
 
-from service.ids import has_shape
-from service.store.broker import TASK
-from workers.app import app, runner
+from celery import signals
 
-__all__ = ["app", "train"]
+from service.ids import has_shape
+from service.store.broker import CANARY_TASK, TASK
+from workers.app import app, ear, runner
+from workers.hearing import answer_at_once
+
+__all__ = ["app", "canary", "train"]
 
 
 @app.task(name=TASK)
@@ -14,3 +17,16 @@ def train(run_id: str) -> None:
     """Train a run; a message that is lost, repeated or forged does no harm."""
     if has_shape(run_id, "run"):
         runner().run(run_id)
+
+
+@app.task(name=CANARY_TASK)
+def canary() -> None:
+    """Show that messages arrive; its strategy answers, and no process of the pool."""
+
+
+def _hear(**_: object) -> None:
+    ear.hear()
+
+
+canary.Strategy = answer_at_once(ear.hear)
+signals.task_received.connect(_hear)

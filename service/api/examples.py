@@ -13,6 +13,23 @@ _SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 _AT = "2026-11-22T09:30:00.000Z"
 
 READY = {"status": "ok", "missing": []}
+STATUS = {
+    "database": True,
+    "broker": True,
+    "reconciled_seconds_ago": 2.5,
+    "oldest_wait_seconds": 1.25,
+    "runs": {"queued": 3, "running": 2, "succeeded": 41},
+    "workers": [
+        {
+            "queues": ["slope.cpu"],
+            "slots": 2,
+            "memory_bytes": 2_147_483_648,
+            "last_seen": _AT,
+            "heard_at": _AT,
+            "deaf": False,
+        }
+    ],
+}
 LIMITS = {"json_bytes": {"value": 8_388_608, "description": "Size of a JSON body."}}
 
 

@@ -1,4 +1,4 @@
-"""Is the process alive, is the service ready, what are its limits."""
+"""Is the process alive, is the service ready, how does its work go, what are its limits."""
 
 import anyio
 from fastapi import APIRouter, Response
@@ -7,7 +7,7 @@ from service.api import examples
 from service.api.auth import Reader
 from service.api.openapi import describe
 from service.api.parts import Given
-from service.schemas.service import LimitInfo, Live, Ready
+from service.schemas.service import LimitInfo, Live, Ready, ServiceStatus
 
 router = APIRouter(tags=["service"])
 
@@ -31,19 +31,29 @@ async def livez() -> Live:
 async def readyz(parts: Given, response: Response) -> Ready:
     """Name what is missing of the database, the broker and the workers."""
     missing: list[str] = []
+    checks = parts.health.checks
 
     async def look(name: str) -> None:
         present = False
         with anyio.move_on_after(CHECK_SECONDS):
-            present = await anyio.to_thread.run_sync(parts.checks[name], abandon_on_cancel=True)
+            present = await anyio.to_thread.run_sync(checks[name], abandon_on_cancel=True)
         if not present:
             missing.append(name)
 
     async with anyio.create_task_group() as group:
-        for name in parts.checks:
+        for name in checks:
             group.start_soon(look, name)
     response.status_code = 503 if missing else 200
     return Ready(status="unavailable" if missing else "ok", missing=sorted(missing))
+
+
+@router.get(
+    "/v1/status", summary="How the service stands",
+    **describe("status_get", example=examples.STATUS),
+)  # fmt: skip
+def get_status(parts: Given, caller: Reader) -> ServiceStatus:
+    """Return which parts are there, how long runs of the project wait, who trains them."""
+    return parts.health.status(caller.project_id)
 
 
 @router.get(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +14,7 @@ from service.api.rates import Rates
 from service.settings import Limits
 from service.usecases.datasets import Datasets
 from service.usecases.events import Events
+from service.usecases.health import Health
 from service.usecases.idempotency import Idempotency
 from service.usecases.networks import Networks
 from service.usecases.predictions import Predictions
@@ -38,8 +39,7 @@ class Parts:
     reports: Reports
     predictions: Predictions
     idempotency: Idempotency
-    checks: Mapping[str, Callable[[], bool]]
-    """What readiness needs, by name: each tells whether that part is there."""
+    health: Health
     close: Callable[[], None]
     """Lets go of the database; called when the application ends."""
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 TASK = "slope.train"
 """The one task's name; its one argument is a run's id."""
 
+CANARY_TASK = "slope.canary"
+"""A message that asks for nothing: a worker that hears it hears bells, too."""
+
 QUEUE_CPU = "slope.cpu"
 QUEUES = {"cpu": QUEUE_CPU, "cuda": "slope.cuda"}
 """A queue for each kind of device that a run can ask for."""
@@ -115,8 +118,24 @@ class Broker:
         Raises:
             BrokerUnavailableError: nothing was rung, as far as one can tell.
         """
-        with self._answering():
-            self._app.send_task(TASK, args=(run_id,), queue=queue, expires=expires_s, retry=False)
+        self._send(TASK, (run_id,), queue, expires_s)
+
+    def ring_canary(self, queue: str, *, expires_s: float) -> None:
+        """Ask a worker of a queue to hear this, and nothing more.
+
+        Raises:
+            BrokerUnavailableError: nothing was rung, as far as one can tell.
+        """
+        self._send(CANARY_TASK, (), queue, expires_s)
+
+    def hanging(self, queue: str) -> int:
+        """Return how many messages nobody has taken from a queue yet.
+
+        Raises:
+            BrokerUnavailableError: it does not answer.
+        """
+        with self._answering(), self._client() as client:
+            return int(client.llen(queue))
 
     def ping(self) -> bool:
         """Tell whether the broker answers."""
@@ -143,6 +162,10 @@ class Broker:
         """
         with self._answering(), self._client() as client:
             client.hset(CANARY, CANARY, "1")
+
+    def _send(self, task: str, args: tuple[str, ...], queue: str, expires_s: float) -> None:
+        with self._answering():
+            self._app.send_task(task, args=args, queue=queue, expires=expires_s, retry=False)
 
     @contextmanager
     def _client(self) -> Iterator[Any]:

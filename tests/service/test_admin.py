@@ -96,3 +96,25 @@ def test_what_cannot_be_done_is_one_line(
     assert result.returncode == 2
     assert said in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_a_projects_share_is_set_and_shown(sessions: Sessions, database_url: str) -> None:
+    projects = Projects(sessions)
+    for name in ("lab", "shop"):
+        projects.ensure_project(name)
+    environ = {"SLOPE_DATABASE_URL": database_url, "SLOPE_LIMIT_RUNS_RUNNING": "3"}
+    assert admin("projects", "limit", "lab", "--running", "12", **environ).returncode == 0
+    shown = admin("projects", "list", **environ).stdout.splitlines()
+    assert shown == ["lab  12", "shop  3 (the service's)"]
+    assert admin("projects", "limit", "lab", **environ).returncode == 0
+    assert projects.limits() == [("lab", None), ("shop", None)]
+
+
+@pytest.mark.parametrize(("name", "running"), [("lab", "0"), ("nobody", "2")])
+def test_a_share_of_nothing_or_of_nobody_is_refused(
+    sessions: Sessions, database_url: str, name: str, running: str
+) -> None:
+    Projects(sessions).ensure_project("lab")
+    arguments = ("projects", "limit", name, "--running", running)
+    assert admin(*arguments, SLOPE_DATABASE_URL=database_url).returncode == 2
+    assert Projects(sessions).limits() == [("lab", None)]

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from workers.computing import check, kernels_for
+from workers.engine.fingerprint import numerics_fingerprint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
 def test_a_cpu_needs_no_check_and_copies_nothing() -> None:
     kernels = kernels_for("cpu")
-    assert check("cpu") == "cpu"
+    facts = check("cpu")
+    assert (facts.name, facts.memory_bytes) == ("cpu", None)
+    # What a run of this worker records, so that it can be found again.
+    assert facts.numerics == numerics_fingerprint("float32", kernels)
     assert kernels.upload is None
 
 

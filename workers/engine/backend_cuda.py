@@ -67,6 +67,12 @@ def numerics() -> dict[str, Any]:
     }
 
 
+def memory_bytes() -> int:
+    """How much of the GPU's memory trainings may take."""
+    _, total = cupy.cuda.Device().mem_info
+    return int(_MEMORY_PART * total)
+
+
 def to_host(array: Any) -> Any:
     """A copy on the host, when everything that the GPU was told before is done."""
     return cupy.asnumpy(array)

@@ -11,6 +11,7 @@ import pytest
 from celery import Celery
 
 from service.store.broker import (
+    CANARY_TASK,
     QUEUE_CPU,
     QUIET_S,
     TASK,
@@ -60,6 +61,16 @@ def test_a_bell_goes_to_its_queue(redis: RedisServer, broker: Broker) -> None:
     with redis.client() as client:
         assert client.llen("slope:slope.cuda") == 1
         assert client.llen(f"slope:{QUEUE_CPU}") == 0
+
+
+def test_a_canary_hangs_until_somebody_takes_it(redis: RedisServer, broker: Broker) -> None:
+    assert broker.hanging(QUEUE_CPU) == 0
+    broker.ring_canary(QUEUE_CPU, expires_s=30.0)
+    broker.ring("run_1")
+    assert broker.hanging(QUEUE_CPU) == 2
+    with redis.client() as client:
+        [_, message] = map(json.loads, client.lrange(f"slope:{QUEUE_CPU}", 0, -1))
+    assert (message["headers"]["task"], message["headers"]["argsrepr"]) == (CANARY_TASK, "()")
 
 
 def test_a_broker_that_is_down_is_not_waited_for(redis: RedisServer, broker: Broker) -> None:

@@ -37,6 +37,8 @@ class RememberingBroker(Broker):
     def __init__(self) -> None:
         self.rung: list[str] = []
         self.queues: dict[str, str] = {}
+        self.canaries: list[str] = []
+        self.n_hanging = 0
         self.is_away = False
         self._has_canary = True
 
@@ -46,6 +48,16 @@ class RememberingBroker(Broker):
         assert expires_s > 0.0
         self.rung.append(run_id)
         self.queues[run_id] = queue
+
+    def ring_canary(self, queue: str, *, expires_s: float) -> None:
+        self._answer()
+        assert expires_s > 0.0
+        self.canaries.append(queue)
+
+    def hanging(self, queue: str) -> int:
+        self._answer()
+        assert queue
+        return self.n_hanging
 
     def ping(self) -> bool:
         return not self.is_away

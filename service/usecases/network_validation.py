@@ -13,8 +13,7 @@ from workers.engine import cost
 from workers.engine.layers.initializers import default_for
 from workers.engine.spec import DenseSpec
 from workers.engine.speed import seconds_per_epoch
-from workers.modelling.findings import Findings
-from workers.modelling.hidden_layers import check_residuals
+from workers.modelling.open_wish import check_open_wish
 from workers.modelling.plan import ModelWish, PlanError, PlanLimits
 from workers.modelling.planned_inputs import planned_network, planned_rows
 from workers.modelling.recipes import resolve
@@ -37,16 +36,16 @@ def validate(
 
     `speed` is a worker's; without one nothing is said of time.
     """
-    if profile is None or wish.target is None:
-        warning = "Without a dataset and a target the number of inputs and outputs is open."
-        findings = Findings()
-        check_residuals(wish.network.layers, None, findings)
-        return _without_table(wish, warnings=[warning], errors=_items(findings.problems))
     model_wish = ModelWish(
-        target=named_targets(wish.target),
+        target=named_targets(wish.target or ""),
         network=wish.network.spec(),
         training=wish.training.wishes(),
     )
+    if profile is None or wish.target is None:
+        warning = "Without a dataset and a target the number of inputs and outputs is open."
+        found = check_open_wish(model_wish, plan_limits(limits))
+        warnings = [warning, *(other.detail for other in found.warnings)]
+        return _without_table(wish, warnings=warnings, errors=_items(found.problems))
     try:
         plan = resolve(model_wish, profile, plan_limits(limits))
     except PlanError as error:

@@ -21,16 +21,25 @@ def check_embeddings(
     findings: Findings,
 ) -> None:
     """Note embeddings of columns that the model does not read, or not as levels."""
+    check_repetition(embeddings, findings)
     read = {column.name for column in features}
-    before: set[str] = set()
-    for place, embedding in enumerate(embeddings):
-        column = profile.column(embedding.column)
+    for place in _first_places(embeddings):
+        column = profile.column(embeddings[place].column)
         problem = _problem_with(column, column is not None and column.name in read)
-        if embedding.column in before:
-            problem = "duplicate_embedding", "The column has an embedding already."
         if problem is not None:
             findings.problem(f"/network/embeddings/{place}/column", *problem)
-        before.add(embedding.column)
+
+
+def check_repetition(embeddings: Sequence[EmbeddingSpec], findings: Findings) -> None:
+    """Note columns that are to have more than one embedding."""
+    for place in sorted(set(range(len(embeddings))) - set(_first_places(embeddings))):
+        detail = "The column has an embedding already."
+        findings.problem(f"/network/embeddings/{place}/column", "duplicate_embedding", detail)
+
+
+def _first_places(embeddings: Sequence[EmbeddingSpec]) -> list[int]:
+    names = [embedding.column for embedding in embeddings]
+    return [place for place, name in enumerate(names) if name not in names[:place]]
 
 
 def _problem_with(column: ColumnProfile | None, is_read: bool) -> tuple[str, str] | None:

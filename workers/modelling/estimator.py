@@ -166,7 +166,9 @@ class _Encoding:
             data,
             X_validation=validation.X,
             y_validation=self._targets(validation.truth),
-            weights_validation=weights.of(split.validation, validation.truth, self._dtype),
+            weights_validation=weights.of(
+                split.validation, validation.truth, self._dtype, "validation"
+            ),
             measure=self._measure(validation.truth),
         )
 

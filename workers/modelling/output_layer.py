@@ -23,7 +23,7 @@ from workers.engine.spec import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from workers.modelling.findings import Findings
     from workers.modelling.plan import Method, ModelWish, Task
@@ -83,21 +83,46 @@ def resolve_output(wish: ModelWish, target: Target, method: Method, findings: Fi
     """The pair for a wish; where its parts do not fit the task, the task's own and a problem."""
     activation, loss = _wished(wish)
     pairs = PAIRS[target.task]
-    by_loss = [pair for pair in pairs if loss is None or pair.loss.type == loss.type]
-    fitting = [pair for pair in by_loss if activation is None or pair.activation == activation]
+    by_loss, fitting = _agreeing(pairs, activation, loss)
     if fitting:
         found = Output(fitting[0].activation, loss or fitting[0].loss)
         _check_values(found, target, method, findings)
         return found
+    _note_mismatch(f"A {target.task} target", pairs, by_loss, findings)
+    return pairs[0]
+
+
+def tasks_for(wish: ModelWish, tasks: Sequence[Task], findings: Findings) -> tuple[Task, ...]:
+    """Which of these tasks the wished output and loss can learn; none of them is a problem."""
+    activation, loss = _wished(wish)
+    found = tuple(task for task in tasks if _agreeing(PAIRS[task], activation, loss)[1])
+    if not found:
+        pairs = [pair for task in tasks for pair in PAIRS[task]]
+        by_loss, _ = _agreeing(pairs, None, loss)
+        _note_mismatch("A target", pairs, by_loss, findings)
+    return found
+
+
+def _agreeing(
+    pairs: Sequence[Output], activation: OutputActivation | None, loss: Loss | None
+) -> tuple[list[Output], list[Output]]:
+    """The pairs with the wished loss, and those of them with the wished activation too."""
+    by_loss = [pair for pair in pairs if loss is None or pair.loss.type == loss.type]
+    fitting = [pair for pair in by_loss if activation is None or pair.activation == activation]
+    return by_loss, fitting
+
+
+def _note_mismatch(
+    what: str, pairs: Sequence[Output], by_loss: Sequence[Output], findings: Findings
+) -> None:
     if by_loss:
         pointer = "/network/output/activation"
         names = ", ".join(dict.fromkeys(pair.activation for pair in by_loss))
     else:
         pointer = "/training/loss"
         names = ", ".join(dict.fromkeys(pair.loss.type for pair in pairs))
-    detail = f"A {target.task} target with these settings goes with: {names}."
+    detail = f"{what} with these settings goes with: {names}."
     findings.problem(pointer, "spec_dataset_mismatch", detail, names)
-    return pairs[0]
 
 
 def _wished(wish: ModelWish) -> tuple[OutputActivation | None, Loss | None]:

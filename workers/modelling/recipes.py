@@ -17,6 +17,7 @@ from workers.modelling.hidden_layers import check_layers, check_residuals, resol
 from workers.modelling.output_layer import resolve_output
 from workers.modelling.plan import ModelPlan, ModelWish, PlanLimits
 from workers.modelling.planned_inputs import first_width, planned_network
+from workers.modelling.precision_checks import check_precision
 from workers.modelling.row_division import divide
 from workers.modelling.size_checks import check_size
 from workers.modelling.target_task import decide_target
@@ -72,6 +73,7 @@ def resolve(
     check_layers(network, training, findings)
     check_training(training, target.task, division, findings)
     check_weights(training, target, profile, findings)
+    check_precision(plan, profile, findings)
     if not findings.problems:
         check_size(planned_network(plan, profile), training, division, limits, findings)
     if findings.problems:

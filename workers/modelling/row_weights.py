@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     Weights = NDArray[np.float64]
 
 
+Part = Literal["training", "validation", "test"]
+
+
 class RowWeights:
     """The weights of any rows of a table, fitted on those that train."""
 
@@ -33,14 +36,17 @@ class RowWeights:
         training_truth: NDArray[Any],
     ) -> None:
         """TableError where the weights do not go with the table's labels or cells."""
+        self._name = spec.sample_weight
         self._by_row = None if spec.sample_weight is None else _column(table, spec.sample_weight)
         labels = getattr(target, "labels", None)
         self._by_class = None if labels is None else _by_class(spec, labels, training_truth)
 
-    def of(self, rows: NDArray[np.intp], truth: NDArray[Any], dtype: DType) -> Array | None:
+    def of(
+        self, rows: NDArray[np.intp], truth: NDArray[Any], dtype: DType, part: Part = "training"
+    ) -> Array | None:
         """The weights (N,) of these rows of the table with their classes; None: all alike.
 
-        TableError where nothing can be divided by their sum.
+        TableError where nothing can be divided by their sum; it names the part of the split.
         """
         weights = None if self._by_class is None else self._by_class[truth]
         if self._by_row is not None:
@@ -52,8 +58,8 @@ class RowWeights:
             found: Array = weights.astype(dtype)
             total = found.sum()
         if not 0.0 < total < np.inf:
-            detail = f"the weights of {len(rows)} rows that belong together add up to {total}"
-            raise TableError("weight_sum", detail)
+            detail = f"the weights of the {len(rows)} {part} rows add up to {total}"
+            raise TableError("weight_sum", detail, column=self._name)
         return found
 
 

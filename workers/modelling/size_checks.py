@@ -28,11 +28,16 @@ def check_size(
         detail = f"{steps} steps of training; the limit is {limits.steps}."
         findings.problem("/training/epochs", "too_many_steps", detail, limits.steps)
     if network.n_parameters > limits.parameters:
-        detail = f"{network.n_parameters} parameters; the limit is {limits.parameters}."
-        findings.problem("/network", "model_too_large", detail, limits.parameters)
+        note_parameters(f"{network.n_parameters} parameters", limits, findings)
         return
     estimate = cost.estimate(network, training, division.n_train, division.n_validation)
     memory = estimate.memory_bytes
     if memory > limits.memory_bytes:
         detail = f"About {memory} bytes of memory for training; the limit is {limits.memory_bytes}."
         findings.problem("/training", "too_much_memory", detail, limits.memory_bytes)
+
+
+def note_parameters(counted: str, limits: PlanLimits, findings: Findings) -> None:
+    """Note that these are more parameters than a model may have."""
+    detail = f"{counted}; the limit is {limits.parameters}."
+    findings.problem("/network", "model_too_large", detail, limits.parameters)

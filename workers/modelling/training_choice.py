@@ -18,6 +18,8 @@ from workers.engine.spec import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from workers.engine.spec import Loss, NetworkSpec
     from workers.modelling.findings import Findings
     from workers.modelling.plan import ModelWish, Task
@@ -32,6 +34,7 @@ MAX_FULL_BATCH = 65_536
 """Rows of the largest batch, which is what L-BFGS can take as the whole."""
 
 _SLOW_AVERAGE = 0.1
+_MONITOR = "/training/early_stopping/monitor"
 
 
 def resolve_training(
@@ -53,16 +56,27 @@ def resolve_training(
 
 def check_training(spec: TrainingSpec, task: Task, division: Division, findings: Findings) -> None:
     """Note what of a resolved training does not fit the rows, the task or itself."""
+    check_consistency(spec, (task,), findings)
     if spec.early_stopping is not None:
-        _check_monitor(spec.early_stopping, task, division, findings)
+        _check_validation(spec.early_stopping, task, division, findings)
     if isinstance(spec.optimizer, LbfgsSpec):
         _check_full_batch(spec, division, findings)
     elif spec.batch_size > division.n_train:
         detail = f"A batch cannot be larger than the {division.n_train} rows that train."
         findings.problem("/training/batch_size", "batch_gt_rows", detail, division.n_train)
+    _check_schedule(spec, spec.epochs * steps_per_epoch(spec, division.n_train), findings)
+
+
+def check_consistency(spec: TrainingSpec, tasks: Sequence[Task], findings: Findings) -> None:
+    """Note what of a training contradicts itself, or all of these tasks, on whatever rows."""
+    if spec.early_stopping is not None:
+        _check_monitor(spec.early_stopping, tasks, findings)
+    if isinstance(spec.optimizer, LbfgsSpec):
+        _check_gradient_options(spec, findings)
     if isinstance(spec.optimizer, SgdSpec) and spec.optimizer.nesterov:
         _warn_of_nesterov(spec.optimizer, findings)
-    _check_schedule(spec, spec.epochs * steps_per_epoch(spec, division.n_train), findings)
+    if isinstance(spec.schedule, MultistepSchedule):
+        _check_milestones(spec.schedule.milestones, spec.epochs, findings)
 
 
 def steps_per_epoch(spec: TrainingSpec, n_train: int) -> int:
@@ -102,21 +116,25 @@ def _epochs(n_train: int, steps_per_epoch: int) -> int:
     return 100 if n_train < LARGE_TABLE else 64
 
 
-def _check_monitor(
-    stopping: EarlyStoppingSpec, task: Task, division: Division, findings: Findings
-) -> None:
-    pointer = "/training/early_stopping/monitor"
+def _check_monitor(stopping: EarlyStoppingSpec, tasks: Sequence[Task], findings: Findings) -> None:
     metric = METRICS[stopping.monitor]
-    if task not in metric.tasks:
-        names = ", ".join(name for name, other in METRICS.items() if task in other.tasks)
-        detail = f"{stopping.monitor} does not exist for a {task} task; these do: {names}."
-        findings.problem(pointer, "spec_dataset_mismatch", detail, names)
-    elif stopping.monitor.startswith("val_") and not division.n_validation:
-        detail = f"Without validation rows there is no {stopping.monitor}: monitor train_loss."
-        findings.problem(pointer, "no_validation_rows", detail)
+    if not set(tasks) & set(metric.tasks):
+        named = " or ".join(tasks)
+        names = ", ".join(name for name, other in METRICS.items() if set(tasks) & set(other.tasks))
+        detail = f"{stopping.monitor} does not exist for a {named} task; these do: {names}."
+        findings.problem(_MONITOR, "spec_dataset_mismatch", detail, names)
     if stopping.direction() != metric.better:
         detail = f"{stopping.monitor} is better the other way: the worst epoch counts as the best."
         findings.warn("monitor_direction", None, detail)
+
+
+def _check_validation(
+    stopping: EarlyStoppingSpec, task: Task, division: Division, findings: Findings
+) -> None:
+    exists = task in METRICS[stopping.monitor].tasks
+    if exists and stopping.monitor.startswith("val_") and not division.n_validation:
+        detail = f"Without validation rows there is no {stopping.monitor}: monitor train_loss."
+        findings.problem(_MONITOR, "no_validation_rows", detail)
 
 
 def _check_full_batch(spec: TrainingSpec, division: Division, findings: Findings) -> None:
@@ -127,6 +145,9 @@ def _check_full_batch(spec: TrainingSpec, division: Division, findings: Findings
     elif spec.batch_size < n_train:
         detail = f"L-BFGS takes all {n_train} rows as one batch: leave batch_size out."
         findings.problem("/training/batch_size", "full_batch_needed", detail, n_train)
+
+
+def _check_gradient_options(spec: TrainingSpec, findings: Findings) -> None:
     if spec.accumulate > 1:
         detail = "L-BFGS takes all rows as one batch: there is nothing to accumulate."
         findings.problem("/training/accumulate", "not_with_lbfgs", detail, 1)
@@ -147,8 +168,6 @@ def _check_schedule(spec: TrainingSpec, steps: int, findings: Findings) -> None:
     if schedule is not None and schedule.warmup_steps >= steps:
         detail = f"The warm-up would outlast the {steps} steps of the training."
         findings.problem("/training/schedule/warmup_steps", "warmup_too_long", detail, steps - 1)
-    if isinstance(schedule, MultistepSchedule):
-        _check_milestones(schedule.milestones, spec.epochs, findings)
     left = 0.0 if spec.ema_decay is None else spec.ema_decay**steps
     if left > _SLOW_AVERAGE:
         detail = f"After {steps} steps {left:.0%} of the averaged weights are still the first ones."

@@ -25,12 +25,17 @@ def check_weights(
 ) -> None:
     """Note weights that do not go with the task, the classes or the table."""
     if spec.class_weight is not None and target.classes is None:
-        detail = "A regression has no classes to weigh; sample_weight names a column of weights."
-        findings.problem(_CLASSES, "spec_dataset_mismatch", detail)
+        note_no_classes(findings)
     elif spec.class_weight is not None and spec.class_weight != "balanced":
         _check_labels(spec.class_weight, target.columns[0], findings)
     if spec.sample_weight is not None:
         _check_column(spec.sample_weight, target, profile, findings)
+
+
+def note_no_classes(findings: Findings) -> None:
+    """Note that classes are weighed where none are."""
+    detail = "A regression has no classes to weigh; sample_weight names a column of weights."
+    findings.problem(_CLASSES, "spec_dataset_mismatch", detail)
 
 
 def wrong_labels(weights: Mapping[str, float], labels: tuple[str, ...]) -> str | None:

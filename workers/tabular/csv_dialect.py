@@ -27,13 +27,15 @@ _SAMPLE_RECORDS = 100
 class Dialect:
     """The separators of a file, and the names of its columns in their order.
 
-    `body_line` is the number of the first line behind the header, or behind nothing.
+    `body_line` is the number of the first line behind the header, or behind nothing. With
+    `blank_rows` an empty line is a row, which only a file of one column can have; else it is none.
     """
 
     marks: Marks
     names: tuple[str, ...]
     body_line: int
     decimal: str = "."
+    blank_rows: bool = False
 
     @property
     def header_of_numbers(self) -> bool:
@@ -79,7 +81,7 @@ def body_blocks(source: CsvSource, dialect: Dialect, limits: Limits) -> Iterator
         for block in read_blocks(stream, dialect.marks, limits, size):
             body = block if block.first_line > 1 else _without_header(block, dialect)
             # Arrow refuses to parse what is nothing but blank lines.
-            if body.data.lstrip(b"\r\n"):
+            if body.data if dialect.blank_rows else body.data.lstrip(b"\r\n"):
                 yield body
 
 

@@ -83,6 +83,7 @@ def _read(
                 quote_char=marks.quote.decode() or False,
                 newlines_in_values=bool(marks.quote) and marks.quote in block.data,
                 invalid_row_handler=refuse,
+                ignore_empty_lines=not dialect.blank_rows,
             ),
             convert_options=pa_csv.ConvertOptions(
                 column_types=types,
@@ -101,7 +102,9 @@ def _read(
 def _ragged(
     block: Block, dialect: Dialect, found: pa_csv.InvalidRow, n_rows_before: int
 ) -> TableError:
-    line = line_of_record(block, dialect.marks, (found.number or 1) - 1)
+    line = line_of_record(
+        block, dialect.marks, (found.number or 1) - 1, blank_rows=dialect.blank_rows
+    )
     row = n_rows_before + (found.number or 1)
     detail = f"row {row} (line {line}) has {found.actual_columns} cells"
     return TableError(

@@ -25,8 +25,8 @@ class Record:
     last_line: int
 
 
-def read_records(text: str, marks: Marks) -> Iterator[Record]:
-    """The records of the text, blank lines left out, until one that cannot be read."""
+def read_records(text: str, marks: Marks, *, blank_rows: bool = False) -> Iterator[Record]:
+    """The records of the text until one that cannot be read; blank lines are none unless said."""
     reader = csv.reader(
         io.StringIO(text, newline=marks.newline.decode()),
         delimiter=marks.delimiter.decode(),
@@ -36,16 +36,19 @@ def read_records(text: str, marks: Marks) -> Iterator[Record]:
     last_line = 0
     try:
         for cells in reader:
-            if cells:
+            if cells or blank_rows:
                 yield Record(cells, last_line + 1, reader.line_num)
             last_line = reader.line_num
     except csv.Error:
         return
 
 
-def line_of_record(block: Block, marks: Marks, index: int) -> int | None:
+def line_of_record(
+    block: Block, marks: Marks, index: int, *, blank_rows: bool = False
+) -> int | None:
     """The line of the file in which the record `index` (from 0) of the block starts."""
-    for number, record in enumerate(read_records(block.data.decode(), marks)):
+    records = read_records(block.data.decode(), marks, blank_rows=blank_rows)
+    for number, record in enumerate(records):
         if number == index:
             return block.first_line + record.first_line - 1
     return None

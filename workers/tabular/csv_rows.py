@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
@@ -33,6 +34,8 @@ def prediction_rows(data: bytes, options: IngestOptions = _DEFAULTS) -> dict[str
     source = CsvSource(lambda: io.BytesIO(data), options.parse.codec)
     source.check_content()
     dialect = detect_dialect(source, options.parse, options.limits)
+    # Every row is answered: where there is one column, a line without a cell is a missing one.
+    dialect = replace(dialect, blank_rows=len(dialect.names) == 1)
     reader = ColumnReader(dialect, options)
     blocks = [reader.read_cells(block) for block in body_blocks(source, dialect, options.limits)]
     if not blocks:

@@ -126,6 +126,89 @@ def test_connections_that_cannot_be_are_found_without_a_table(
     assert [(error["pointer"], error["code"]) for error in found["errors"]] == [(pointer, code)]
 
 
+BATCH_NORM = {"layers": [{"type": "dense", "units": 4}, {"type": "batch_norm"}]}
+LINEAR: dict[str, Any] = {"layers": []}
+
+
+@pytest.mark.parametrize(
+    ("network", "training", "pointer", "code"),
+    [
+        (BATCH_NORM, {"batch_size": 1}, "/network/layers/1", "batch_too_small"),
+        (
+            LINEAR,
+            {"optimizer": {"type": "lbfgs"}, "clip_norm": 1.0},
+            "/training/clip_norm",
+            "not_with_lbfgs",
+        ),
+        (
+            LINEAR,
+            {"optimizer": {"type": "lbfgs"}, "accumulate": 2},
+            "/training/accumulate",
+            "not_with_lbfgs",
+        ),
+        (
+            {"layers": [{"type": "dropout", "rate": 0.5}]},
+            {"optimizer": {"type": "lbfgs"}},
+            "/network/layers/0",
+            "not_with_lbfgs",
+        ),
+        (
+            LINEAR,
+            {"schedule": {"type": "multistep", "milestones": [5, 3]}},
+            "/training/schedule/milestones/1",
+            "not_ascending",
+        ),
+        (
+            LINEAR,
+            {"loss": {"type": "softmax_cross_entropy"}, "early_stopping": {"monitor": "val_rmse"}},
+            "/training/early_stopping/monitor",
+            "spec_dataset_mismatch",
+        ),
+        (
+            LINEAR | {"output": {"activation": "softmax"}},
+            {"loss": {"type": "binary_cross_entropy"}},
+            "/network/output/activation",
+            "spec_dataset_mismatch",
+        ),
+        (
+            LINEAR | {"embeddings": [{"column": "colour", "dimension": 2}] * 2},
+            {},
+            "/network/embeddings/1/column",
+            "duplicate_embedding",
+        ),
+        (
+            {"layers": [{"type": "dense", "units": 10_000}] * 2},
+            {},
+            "/network",
+            "model_too_large",
+        ),
+    ],
+)
+def test_what_no_table_can_mend_is_found_without_one_as_a_run_finds_it(
+    client: TestClient,
+    dataset: dict[str, Any],
+    network: dict[str, Any],
+    training: dict[str, Any],
+    pointer: str,
+    code: str,
+) -> None:
+    found = _validate(client, network=network, training=training)
+    assert [(error["pointer"], error["code"]) for error in found["errors"]] == [(pointer, code)]
+    body = {"dataset_id": dataset["id"], "target": "kind", "network": network, "training": training}
+    refused = client.post("/v1/runs", json=body)
+    assert refused.status_code == 422
+    assert (pointer, code) in [(e["pointer"], e["code"]) for e in refused.json()["errors"]]
+
+
+def test_several_targets_are_a_regression_without_a_table_too(client: TestClient) -> None:
+    wrong = {"class_weight": "balanced"}
+    found = _validate(client, network=LINEAR, training=wrong, target=["x", "y"])
+    assert [error["pointer"] for error in found["errors"]] == ["/training/class_weight"]
+    loss = {"loss": {"type": "focal"}}
+    found = _validate(client, network=LINEAR, training=loss, target=["x", "y"])
+    assert [error["pointer"] for error in found["errors"]] == ["/training/loss"]
+
+
 def test_a_kept_network_keeps_all_that_was_said(client: TestClient) -> None:
     output = {"activation": "softplus", "l2": 0.1}
     made = client.post("/v1/networks", json={"name": "all", **NETWORK, "output": output}).json()

@@ -125,10 +125,10 @@ def test_another_table_than_the_planned_one_is_refused() -> None:
 
 def test_numbers_too_large_for_the_precision_are_refused_by_column() -> None:
     data = ingested(csv_of("a,x,y", ((i % 7, f"{i}e300", i * 0.3) for i in range(N))))
-    raw = plan_for(data, preprocessing="none")
+    assert np.isfinite(prepare(data.table, plan_for(data)).data.X).all()
+    exact = plan_for(data, preprocessing="none", training={"precision": "float64"})
+    raw = replace(exact, training=replace(exact.training, precision="float32"))
     with pytest.raises(TableError) as caught:
         prepare(data.table, raw)
     assert (caught.value.code, caught.value.column) == ("too_large_number", "x")
-    assert np.isfinite(prepare(data.table, plan_for(data)).data.X).all()
-    exact = plan_for(data, preprocessing="none", training={"precision": "float64"})
     assert np.isfinite(prepare(data.table, exact).data.X).all()

@@ -196,4 +196,14 @@ def test_training_rows_that_all_weigh_nothing_are_refused() -> None:
     ordered = ModelWish(target="y", split={"method": "ordered"}, training={"sample_weight": "w"})
     with pytest.raises(TableError) as caught:
         prepare(data.table, resolve(ordered, data.profile))
-    assert caught.value.code == "weight_sum"
+    assert (caught.value.code, caught.value.column) == ("weight_sum", "w")
+    assert "40 training rows" in str(caught.value)
+
+
+def test_validation_rows_that_all_weigh_nothing_are_refused_as_such() -> None:
+    rows = ((i * 0.3, i * 0.7, int(i < 40)) for i in range(50))
+    data = ingested(csv_of("x,y,w", rows))
+    ordered = ModelWish(target="y", split={"method": "ordered"}, training={"sample_weight": "w"})
+    with pytest.raises(TableError, match="10 validation rows") as caught:
+        prepare(data.table, resolve(ordered, data.profile))
+    assert caught.value.column == "w"

@@ -9,7 +9,7 @@ import pytest
 from workers.tabular.csv_rows import prediction_rows
 from workers.tabular.errors import TableError
 from workers.tabular.ingest import ingest
-from workers.tabular.options import ColumnWish, IngestOptions, Limits
+from workers.tabular.options import ColumnWish, IngestOptions, Limits, ParseWish
 from workers.tabular.parquet import read_table
 from workers.tabular.types import parse_number
 
@@ -33,6 +33,21 @@ def test_every_cell_of_the_training_file_is_the_same_value_when_it_is_predicted(
 
 def test_cells_are_trimmed_and_missing_ones_are_none() -> None:
     assert prediction_rows(b'a, b\n 1 ,"x, y"\nNA,\n') == {"a": ["1", None], "b": ["x, y", None]}
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_of_one_column_an_empty_line_is_a_row_with_its_cell_missing(newline: str) -> None:
+    lines = ["x", "1", "", "2", '""', "", ""]
+    data = newline.join(lines).encode()
+    assert prediction_rows(data) == {"x": ["1", None, "2", None, None]}
+    assert prediction_rows(newline.join(["x", "", "", ""]).encode()) == {"x": [None, None]}
+    ragged = newline.join(["x", "", "1,2", ""]).encode()
+    with pytest.raises(TableError, match=r"row 2 \(line 3\)"):
+        prediction_rows(ragged, IngestOptions(parse=ParseWish(delimiter=",")))
+
+
+def test_of_several_columns_an_empty_line_is_no_row() -> None:
+    assert prediction_rows(b"a,b\n1,2\n\n3,4\n\n") == {"a": ["1", "3"], "b": ["2", "4"]}
 
 
 def test_missing_tokens_of_the_training_data_count() -> None:

@@ -1,0 +1,130 @@
+"""One soak: a site, references, a storm over runs that keep coming, and the judgement."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+from sqlalchemy import select
+
+from service.store.blobs import Blobs
+from service.store.tables import DatasetRow, RunRow
+from tests.chaos.judge import judge
+from tests.chaos.load import Load
+from tests.chaos.logs import Logs
+from tests.chaos.reference import train_undisturbed
+from tests.chaos.report import Report
+from tests.chaos.site import LEASE_S, Database, Site
+from tests.chaos.storm import Storm
+from tests.chaos.trainings import TRAININGS, scaled, table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.chaos.judge import Verdict
+    from tests.chaos.load import Answers
+    from tests.chaos.reference import Reference
+
+# Long enough for a run that used most of its crash budget, and the backing off in between.
+_QUIET_S = 180.0
+_START_S = 60.0
+
+
+@dataclass(frozen=True)
+class Soak:
+    """What to do, to be repeated from its seed."""
+
+    seed: int
+    minutes: float
+    database: Database
+    folder: Path
+    scale: float = 1.0
+    """Of the trainings' lengths."""
+    pause_s: float = 2.5
+    """Between two faults, at the mean."""
+    say: Callable[[str], object] = lambda _: None
+    """Told what is going on."""
+
+    def run(self) -> Report:
+        """Start everything, break it, judge it; nothing that was started is left."""
+        self.say(f"starting the service on {self.database} in {self.folder}")
+        site = Site(self.folder, self.database)
+        try:
+            site.await_ready()
+            return self._storm_over(site)
+        finally:
+            site.close()
+
+    def _storm_over(self, site: Site) -> Report:
+        dataset_id = _upload(site)
+        bodies = {
+            name: {**training, "dataset_id": dataset_id}
+            for name, training in scaled(TRAININGS, self.scale).items()
+        }
+        load = Load(site, bodies, f"chaos-{self.seed}")
+        load.start()
+        try:
+            references = self._references(site, load)
+            storm = Storm(site, load, seed=self.seed)
+            self.say(f"storm of seed {self.seed} for {self.minutes:g} minutes")
+            storm.rage(60.0 * self.minutes, self.database, pause_s=self.pause_s)
+            self.say(f"{storm.struck.total()} faults; waiting for the runs under way")
+            load.want_no_more()
+            site.await_that(load.is_satisfied, _QUIET_S)
+            n_faults = storm.struck.total()
+            verdict = judge(site.sessions, load.wishes, references, load.metrics, n_faults)
+        finally:
+            load.stop()
+        return self._report(site, load.answers, storm, verdict)
+
+    def _report(self, site: Site, answers: Answers, storm: Storm, verdict: Verdict) -> Report:
+        logs = Logs(site.logs())
+        return Report(
+            seed=self.seed,
+            database=self.database,
+            minutes=storm.raged_s / 60.0,
+            lease_s=LEASE_S,
+            faults=dict(storm.struck),
+            verdict=verdict,
+            fenced_off=logs.count("lost to another attempt"),
+            seconds_to_resume=tuple(storm.victims.seconds_to_resume()),
+            post_seconds=tuple(sorted(answers.post_s)),
+            refused_seconds=tuple(sorted(answers.refused_s)),
+            unexpected=(*answers.unexpected, *logs.unexplained()),
+        )
+
+    def _references(self, site: Site, load: Load) -> Mapping[str, Reference]:
+        """Train once of each kind here, on what the API resolved the requests to."""
+        if not site.await_that(lambda: len(_accepted(load)) == len(TRAININGS), _START_S):
+            raise RuntimeError(f"Nothing is accepted: {load.answers.unexpected}")
+        with site.sessions.read() as session:
+            digest = session.scalars(select(DatasetRow.blob_sha256)).one()
+            parquet = Blobs().get(session, str(digest))
+            specs = dict(session.execute(select(RunRow.id, RunRow.spec)).all())
+        references = {}
+        for name, run_id in _accepted(load).items():
+            started_s = time.monotonic()
+            references[name] = train_undisturbed(specs[run_id], parquet)
+            self.say(f"undisturbed: {name}, {time.monotonic() - started_s:.1f} s")
+        return references
+
+
+def _upload(site: Site) -> str:
+    answer = httpx2.post(
+        f"{site.base_url}/v1/datasets",
+        files={"file": ("wave.csv", table(), "text/csv")},
+        headers={"Authorization": f"Bearer {site.key}"},
+        timeout=60.0,
+    )
+    resource: dict[str, Any] = answer.raise_for_status().json()
+    return str(resource["id"])
+
+
+def _accepted(load: Load) -> dict[str, str]:
+    """Return a run of each training that the API took."""
+    wishes = list(load.wishes)
+    return {wish.training: wish.run_id for wish in wishes if wish.run_id is not None}

@@ -121,6 +121,13 @@ class RunCreate(Wire):
     )
 
 
+class RunWish(RunCreate):
+    """A training to do with a table and a target, its own or its parent's."""
+
+    dataset_id: str
+    target: TargetColumns
+
+
 class ReplayWish(Wire):
     """Where to begin: "start", or a checkpoint of the run."""
 

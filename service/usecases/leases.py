@@ -13,7 +13,7 @@ from service.schemas.runs import Requested, RunSpec, Status
 from service.settings import RUNS_RUNNING
 from service.store.instants import db_now
 from service.store.tables import CheckpointRow, DatasetRow, RunRow, WorkerRow
-from service.usecases import checkpointing, journal, parents, recording, registry
+from service.usecases import checkpointing, journal, parents, recording, registry, replay_results
 from service.usecases.claims import Claim, Level, Orders, Outcome
 from service.usecases.finite import finite
 from service.usecases.moves import Move, move
@@ -152,7 +152,9 @@ class Leases:
                 outcome = Outcome(status="cancelled", stop_reason="user_cancel", last=outcome.last)
             if outcome.last is not None:
                 recording.record(session, self._blobs, row, outcome.last)
-            if outcome.model is not None:
+            if row.replay_of is not None:
+                replay_results.compare(session, row, outcome)
+            elif outcome.model is not None:
                 registry.register(session, self._blobs, row, outcome.model)
             move(session, run_id, _ending(outcome), RunRow.fence == fence)
 

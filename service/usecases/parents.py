@@ -9,6 +9,7 @@ from sqlalchemy import select
 from service.errors import IntegrityError
 from service.ids import new_id
 from service.store.tables import CheckpointRow
+from service.usecases import metrics
 from service.usecases.claims import ParentState
 
 if TYPE_CHECKING:
@@ -17,37 +18,42 @@ if TYPE_CHECKING:
     from service.schemas.runs import Parent
     from service.store.blobs import Blobs
     from service.store.db import Sessions
+    from service.store.tables import RunRow
+    from service.usecases.continuation import Beginning
 
 KIND = "parent"
 """Of the row that holds on to the parent's blobs; it is no checkpoint of the run's own training."""
 
 
-def keep(
-    session: Session,
-    run_id: str,
-    *,
-    epoch: int,
-    step: int,
-    state_sha256: str | None,
-    weights_sha256: str | None,
-) -> None:
-    """Hold on to what a new run begins with, whatever becomes of the run that saved it.
+def begin(session: Session, blobs: Blobs, row: RunRow, at: Beginning) -> None:
+    """Let a new run begin at a checkpoint, whatever becomes of the run that saved it.
 
-    Bytes are stored once by their digest: this is a row that names them.
+    Bytes are stored once by their digest: a row that names them holds on to them. Where the
+    training goes on its curve, its time and its numerics go on as well.
     """
+    derived = None if at.weights is None else blobs.put(session, at.weights)
     session.add(
         CheckpointRow(
             id=new_id("ckpt"),
-            run_id=run_id,
+            run_id=row.id,
             kind=KIND,
-            epoch=epoch,
-            step=step,
-            state_sha256=state_sha256,
-            weights_sha256=weights_sha256,
+            epoch=at.epoch,
+            step=at.step,
+            state_sha256=at.state_sha256 if at.goes_on else None,
+            weights_sha256=derived or at.weights_sha256,
             bytes=0,
-            fence=0,
+            fence=row.fence,
         )
     )
+    if at.goes_on:
+        row.epoch, row.step, row.trained_seconds = at.epoch, at.step, at.trained_seconds
+        row.numerics = None if at.numerics is None else dict(at.numerics)
+        row.reproducible = at.reproducible
+        metrics.copy(session, at.curve_of, row.id, at.epoch)
+        for epoch, values in metrics.of_run(session, row.id, [at.epoch]).items():
+            shown = {name: None if isinstance(v, str) else v for name, v in values.items()}
+            row.metrics = {"epoch": epoch, **shown}
+    session.flush()
 
 
 def load(sessions: Sessions, blobs: Blobs, run_id: str, parent: Parent) -> ParentState | None:

@@ -7,22 +7,23 @@ from typing import TYPE_CHECKING
 from service.errors import InvalidRequestError, Problem
 from service.schemas.networks import NetworkIn
 from service.schemas.runs import RunSpec
+from service.schemas.training import RunTraining
 from workers.modelling.plan import ModelPlan, ModelWish, PlanError, PlanLimits
 from workers.modelling.recipes import resolve
 from workers.tabular.profile import TableProfile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
+    from typing import Any, Literal
 
-    from service.schemas.runs import RunCreate
+    from service.schemas.runs import Parent, RunWish
     from service.settings import Limits
     from workers.engine.spec import NetworkSpec
     from workers.modelling.plan import Recipe, TargetNames
 
 
 def plan_run(
-    wish: RunCreate, named: NetworkSpec | None, profile: Mapping[str, Any], limits: Limits
+    wish: RunWish, named: NetworkSpec | None, profile: Mapping[str, Any], limits: Limits
 ) -> ModelPlan:
     """Resolve a run's wish on a table; `named` is the stored network that it names, if any.
 
@@ -51,7 +52,9 @@ def plan_run(
         raise InvalidRequestError(problems) from None
 
 
-def spec_of(wish: RunCreate, plan: ModelPlan) -> RunSpec:
+def spec_of(
+    wish: RunWish, plan: ModelPlan, device: Literal["cpu", "cuda"], parent: Parent | None
+) -> RunSpec:
     """Return the specification that a run keeps: its wish with nothing left to decide."""
     return RunSpec(
         dataset_id=wish.dataset_id,
@@ -62,12 +65,13 @@ def spec_of(wish: RunCreate, plan: ModelPlan) -> RunSpec:
         recipe=plan.recipe,
         network=plan.network,
         preprocessing=plan.preprocessing,
-        training=plan.training,
+        training=RunTraining.of(plan.training, wish.training.every()),
         split=plan.split,
         seed=plan.seed,
-        device="cuda" if wish.device == "cuda" else "cpu",
+        device=device,
         budget=wish.budget,
         model=wish.model,
+        parent=parent,
         labels=wish.labels,
     )
 

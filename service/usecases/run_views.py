@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from service.schemas.runs import Checkpoint, Run, RunSpec
+from service.schemas.runs import TERMINAL, Checkpoint, Run, RunSpec
 from service.store.tables import EventRow, ModelRow
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ _CHECKPOINT_FIELDS = ("id", "run_id", "epoch", "step", "kind", "bytes", "created
 
 _RUN_FIELDS = (
     "id", "status", "stop_reason", "requested", "dataset_id", "task", "seed", "device",
-    "metrics", "best", "attempt", "error", "reproducible", "weights_sha256", "created_at",
-    "started_at", "finished_at",
+    "priority", "parent", "replay_of", "metrics", "best", "attempt", "error", "reproducible",
+    "weights_sha256", "created_at", "started_at", "finished_at",
 )  # fmt: skip
 
 
@@ -54,6 +54,7 @@ def _run(row: RunRow, model_id: str | None, history: Sequence[EventRow]) -> Run:
         | {
             "target": spec.target,
             "spec": spec,
+            "replay": _replay(row),
             "progress": _progress(row),
             "model_id": model_id,
             "status_history": [_change(event) for event in history],
@@ -71,6 +72,16 @@ def _progress(row: RunRow) -> dict[str, Any]:
         "eta_seconds": row.eta_seconds,
         "samples_per_second": row.samples_per_second,
     }
+
+
+def _replay(row: RunRow) -> dict[str, Any] | None:
+    replay = row.replay
+    if replay is None or row.status not in TERMINAL or replay["reason"] is not None:
+        return replay
+    if replay["identical"] is not None:
+        return replay
+    # It ended without a holder to compare it.
+    return replay | {"reason": f"It was {row.status} before it could be compared."}
 
 
 def _change(event: EventRow) -> dict[str, Any]:

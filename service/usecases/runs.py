@@ -1,4 +1,4 @@
-"""Runs as their owner moves them: create, look, cancel, delete."""
+"""Runs as their owner moves them: create, look, pause, stop, repeat, delete."""
 
 from __future__ import annotations
 
@@ -10,18 +10,29 @@ from service.errors import ConflictError, NotFoundError
 from service.schemas.runs import TERMINAL
 from service.schemas.wire import Page
 from service.store.tables import CheckpointRow, ModelRow, RunRow
-from service.usecases import admission, curves, journal
+from service.usecases import admission, curves, journal, parents, replays, verbs
 from service.usecases.bells import Bells
-from service.usecases.claims import NewEvent
+from service.usecases.continuation import find_checkpoint
 from service.usecases.idempotency import fulfil
-from service.usecases.moves import Move, move, status_event
+from service.usecases.moves import status_event
 from service.usecases.paging import DEFAULT_LIMIT, newest_first
+from service.usecases.provenance import provenance_of
 from service.usecases.run_views import show_checkpoint, show_runs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy.orm import Session
 
-    from service.schemas.runs import Checkpoint, MetricSeries, Run, RunCreate, Status
+    from service.schemas.provenance import Provenance
+    from service.schemas.runs import (
+        Checkpoint,
+        MetricSeries,
+        ReplayWish,
+        Run,
+        RunCreate,
+        Status,
+    )
     from service.settings import Limits
     from service.store.blobs import Blobs
     from service.store.broker import Broker
@@ -35,7 +46,7 @@ class Runs:
     def __init__(self, sessions: Sessions, blobs: Blobs, broker: Broker, limits: Limits) -> None:
         self._sessions = sessions
         self._blobs = blobs
-        self._bells = Bells(sessions, broker)
+        self._bells = Bells(sessions, broker, limits.runs_running)
         self._limits = limits
 
     def create(
@@ -44,26 +55,33 @@ class Runs:
         """Queue a run; it is durable when this returns, whatever the broker does.
 
         Raises:
-            NotFoundError: no such dataset, or network, in this project.
-            InvalidRequestError: the wish cannot be granted on this table.
+            NotFoundError: no such dataset, network or checkpoint in this project.
+            InvalidRequestError: the wish cannot be granted on this table, by the workers that
+                live, or from this checkpoint.
             QuotaExceededError: too many runs of the project wait already.
         """
-        plan = admission.plan(self._sessions, project_id, wish, self._limits)
-        with self._sessions.begin() as session:
-            admission.admit(session, project_id, wish.dataset_id, self._limits)
-            row = admission.queued_run(project_id, wish, plan, self._limits)
-            session.add(row)
-            session.flush()
-            told = [status_event(None, "queued"), *admission.warnings_of(plan.plan)]
-            journal.append(session, row.id, told)
-            bells = self._bells.choose(session, RunRow.id == row.id)
-            session.refresh(row)
-            [run] = show_runs(session, [row])
-            location = f"/v1/runs/{run.id}"
-            fulfil(session, idempotency, status=202, resource=run, location=location)
-        # After the transaction: a worker that was quicker would find no run.
-        self._bells.ring(bells)
-        return run
+        planned = admission.plan(self._sessions, self._blobs, project_id, wish, self._limits)
+        return self._queue(project_id, planned, idempotency)
+
+    def replay(
+        self,
+        project_id: str,
+        run_id: str,
+        wish: ReplayWish,
+        *,
+        idempotency: IdempotencyClaim | None = None,
+    ) -> Run:
+        """Queue a run that repeats one that has ended, to be compared with it bit for bit.
+
+        Raises:
+            NotFoundError: no such run in this project, or no such checkpoint of it.
+            ConflictError: `run_not_finished`, or `nothing_to_replay`.
+            InvalidRequestError: nothing comes after the checkpoint, or no worker can take it.
+            QuotaExceededError: too many runs of the project wait already.
+        """
+        with self._sessions.read() as session:
+            planned = replays.plan(session, _find(session, project_id, run_id), wish)
+        return self._queue(project_id, planned, idempotency)
 
     def get(self, project_id: str, run_id: str) -> Run:
         """Return a run.
@@ -100,25 +118,41 @@ class Runs:
             )
             return Page(data=show_runs(session, rows), next=following)
 
+    def pause(self, project_id: str, run_id: str) -> Run:
+        """Put a run aside: a waiting one now, a running one with a checkpoint.
+
+        Raises:
+            NotFoundError: no such run in this project.
+            ConflictError: as `verbs.pause`.
+        """
+        return self._say(project_id, run_id, verbs.pause)
+
+    def resume(self, project_id: str, run_id: str) -> Run:
+        """Let a paused run go on from where it was.
+
+        Raises:
+            NotFoundError: no such run in this project.
+            ConflictError: as `verbs.resume`.
+        """
+        return self._say(project_id, run_id, verbs.resume)
+
+    def stop(self, project_id: str, run_id: str) -> Run:
+        """End a run with the epoch it is in and keep its model.
+
+        Raises:
+            NotFoundError: no such run in this project.
+            ConflictError: as `verbs.stop`.
+        """
+        return self._say(project_id, run_id, verbs.stop)
+
     def cancel(self, project_id: str, run_id: str) -> Run:
         """Cancel a run: a waiting one now, a running one by its next heartbeat.
 
         Raises:
             NotFoundError: no such run in this project.
-            ConflictError: `run_finished`, it ended otherwise.
+            ConflictError: as `verbs.cancel`.
         """
-        with self._sessions.begin() as session:
-            row = _find(session, project_id, run_id, lock=True)
-            if row.status == "running":
-                _request_cancel(session, row)
-            elif row.status == "queued":
-                move(session, row.id, _CANCEL_QUEUED)
-            elif row.status == "paused":
-                move(session, row.id, _CANCEL_PAUSED)
-            elif row.status != "cancelled":
-                raise ConflictError("run_finished", f"The run is {row.status} already.")
-            [run] = show_runs(session, [row])
-            return run
+        return self._say(project_id, run_id, verbs.cancel)
 
     def delete(self, project_id: str, run_id: str) -> None:
         """Delete a finished run with its events, metrics and checkpoints; its model stays.
@@ -133,6 +167,15 @@ class Runs:
                 detail = f"The run is {row.status}; cancel it first."
                 raise ConflictError("run_not_finished", detail)
             session.execute(delete(RunRow).where(RunRow.id == run_id))
+
+    def provenance(self, project_id: str, run_id: str) -> Provenance:
+        """Return what a run's weights come from.
+
+        Raises:
+            NotFoundError: no such run in this project.
+        """
+        with self._sessions.read() as session:
+            return provenance_of(session, _find(session, project_id, run_id))
 
     def metrics(
         self, project_id: str, run_id: str, *, max_points: int | None = None
@@ -159,7 +202,9 @@ class Runs:
         Raises:
             NotFoundError: no such run in this project.
         """
-        query = select(CheckpointRow).where(CheckpointRow.run_id == run_id)
+        query = select(CheckpointRow).where(
+            CheckpointRow.run_id == run_id, CheckpointRow.kind != parents.KIND
+        )
         with self._sessions.read() as session:
             _find(session, project_id, run_id)
             rows, following = newest_first(
@@ -174,7 +219,7 @@ class Runs:
             NotFoundError: no such checkpoint in this project.
         """
         with self._sessions.read() as session:
-            return show_checkpoint(_find_checkpoint(session, project_id, checkpoint_id))
+            return show_checkpoint(find_checkpoint(session, project_id, checkpoint_id)[0])
 
     def checkpoint_weights(self, project_id: str, checkpoint_id: str) -> bytes:
         """Return the weights as safetensors.
@@ -185,15 +230,45 @@ class Runs:
             IntegrityError: the stored bytes are not those that were saved.
         """
         with self._sessions.read() as session:
-            row = _find_checkpoint(session, project_id, checkpoint_id)
+            row, _ = find_checkpoint(session, project_id, checkpoint_id)
             if row.weights_sha256 is None:
                 detail = "It is a state to go on from; epoch 0 and the last have weights."
                 raise ConflictError("no_weights", detail)
             return self._blobs.get(session, row.weights_sha256)
 
+    def _queue(
+        self,
+        project_id: str,
+        planned: admission.Planned,
+        idempotency: IdempotencyClaim | None,
+    ) -> Run:
+        with self._sessions.begin() as session:
+            admission.admit(session, project_id, planned.spec.dataset_id, self._limits)
+            row = admission.queued_run(project_id, planned, self._limits)
+            session.add(row)
+            session.flush()
+            if planned.beginning is not None:
+                parents.begin(session, self._blobs, row, planned.beginning)
+            told = [status_event(None, "queued"), *admission.warnings_of(planned)]
+            journal.append(session, row.id, told)
+            bells = self._bells.choose(session, RunRow.id == row.id)
+            session.refresh(row)
+            [run] = show_runs(session, [row])
+            location = f"/v1/runs/{run.id}"
+            fulfil(session, idempotency, status=202, resource=run, location=location)
+        # After the transaction: a worker that was quicker would find no run.
+        self._bells.ring(bells)
+        return run
 
-_CANCEL_QUEUED = Move(source="queued", target="cancelled", reason="user_cancel", level="warning")
-_CANCEL_PAUSED = Move(source="paused", target="cancelled", reason="user_cancel", level="warning")
+    def _say(self, project_id: str, run_id: str, verb: Callable[[Session, RunRow], None]) -> Run:
+        with self._sessions.begin() as session:
+            row = _find(session, project_id, run_id, lock=True)
+            verb(session, row)
+            waits = row.status == "queued"
+            bells = self._bells.choose(session, RunRow.id == row.id) if waits else []
+            [run] = show_runs(session, [row])
+        self._bells.ring(bells)
+        return run
 
 
 def _find(session: Session, project_id: str, run_id: str, *, lock: bool = False) -> RunRow:
@@ -202,20 +277,3 @@ def _find(session: Session, project_id: str, run_id: str, *, lock: bool = False)
     if row is None:
         raise NotFoundError("run")
     return row
-
-
-def _find_checkpoint(session: Session, project_id: str, checkpoint_id: str) -> CheckpointRow:
-    mine = select(CheckpointRow).join(RunRow, RunRow.id == CheckpointRow.run_id)
-    mine = mine.where(RunRow.project_id == project_id, CheckpointRow.id == checkpoint_id)
-    row = session.scalar(mine)
-    if row is None:
-        raise NotFoundError("checkpoint")
-    return row
-
-
-def _request_cancel(session: Session, row: RunRow) -> None:
-    if row.requested != "cancel":
-        row.requested = "cancel"
-        session.flush()
-        journal.append(session, row.id, [NewEvent("log", "Its owner asked to cancel the run.")])
-        session.refresh(row)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from workers.engine.kernels.contract import Kernels
 
-ENGINE_VERSION = "2"
+ENGINE_VERSION = "3"
 """Raised with every change after which the same run may give other bits."""
 
 

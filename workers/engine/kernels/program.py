@@ -53,7 +53,7 @@ class Program(NamedTuple):
     layers (L, 11) of the columns above, the output layer last; penalties (L, 2): l1 and l2.
     `skip` is the place of the weights from input to output, or -1. A limit that is not there is
     infinite. Then places in the memory, for B rows of I columns, K scores: X (B, I), targets
-    (B, K), weights (B,), share (B,), terms (B, max(K, 2)), and sums for the widest layer.
+    (B, K), weights (B,), share (B,), terms (K + 2, B), and sums for the widest layer.
     """
 
     layers: Labels

@@ -49,13 +49,20 @@ def _rate(spec: SgdSpec | AdagradSpec | LbfgsSpec, n: Any, rate: Any) -> Coeffic
 
 
 def _adam(spec: AdamSpec | AdamWSpec, n: Any, rate: Any) -> Coefficients:
-    scale = np.sqrt((1.0 - spec.beta2) / (1.0 - spec.beta2**n))
-    corrected = rate * (1.0 - spec.beta1) / (1.0 - spec.beta1**n) / scale
+    scale = np.sqrt((1.0 - spec.beta2) / _rest(spec.beta2, n))
+    corrected = rate * (1.0 - spec.beta1) / _rest(spec.beta1, n) / scale
     return corrected, spec.epsilon / scale
 
 
 def _adamw(spec: AdamWSpec, n: Any, rate: Any) -> Coefficients:
     return *_adam(spec, n, rate), 1.0 - rate * spec.weight_decay
+
+
+def _rest(beta: float, n: Any) -> Any:
+    """1 - beta^n, with no power smaller than what is lost beside 1: those take long to compute."""
+    if beta <= 0.0:
+        return np.ones_like(n)
+    return 1.0 - beta ** np.minimum(n, math.log(_NEGLIGIBLE) / math.log(beta))
 
 
 def _rmsprop(spec: RmspropSpec, n: Any, rate: Any) -> Coefficients:
@@ -68,11 +75,11 @@ def _adadelta(spec: AdadeltaSpec, n: Any, rate: Any) -> Coefficients:
 
 
 def _adamax(spec: AdamaxSpec, n: Any, rate: Any) -> Coefficients:
-    return (rate * (1.0 - spec.beta1) / (1.0 - spec.beta1**n),)
+    return (rate * (1.0 - spec.beta1) / _rest(spec.beta1, n),)
 
 
 def _nadam(spec: NadamSpec, n: Any, rate: Any) -> Coefficients:
-    scale = np.sqrt((1.0 - spec.beta2) / (1.0 - spec.beta2**n))
+    scale = np.sqrt((1.0 - spec.beta2) / _rest(spec.beta2, n))
     now = _momentum(spec.beta1, spec.momentum_decay, n)
     following = _momentum(spec.beta1, spec.momentum_decay, n + 1.0)
     product = _momentum_product(spec.beta1, spec.momentum_decay, n)

@@ -104,7 +104,7 @@ def plan(network: Network, spec: TrainingSpec, batch_size: int) -> Plan:
         targets=memory.take((batch_size, scores)),
         weights=memory.take((batch_size,)),
         share=memory.take((batch_size,)),
-        terms=memory.take((batch_size, max(scores, 2))),
+        terms=memory.take((batch_size, scores + 2)),
         sums=memory.take((int(layers[:, tables.N_OUTPUTS].max()),)),
     )
     return Plan(program, memory.size, np.array(dropouts))

@@ -30,7 +30,7 @@ class MeanOverBatch:
         self._members = tuple(np.ndindex(shape[:-2]))
         self._share = memory.empty(shape[-2:-1])
         self._share_at = self._share.ctypes.data
-        self._scratch = memory.empty((shape[-2], max(shape[-1], 2)))
+        self._scratch = memory.empty((shape[-1] + 2, shape[-2]))
         self._before = () if smoothing is None else (smoothing,)
         self._after = () if smoothing is None else (self._scratch.ctypes.data,)
         self._addresses = [Address() for _ in range(4)]

@@ -23,7 +23,7 @@ ENTRIES = {
     "set_shares": Kind("iii", "d"),  # B, weights or 0, share
     "mean_squared_error": Kind("iiiiii", "d"),  # B, K, scores, targets, share, gradient
     "binary_cross_entropy": Kind("iiiidiii", "d"),  # smoothing too, share, gradient, scratch (B, K)
-    "softmax_cross_entropy": Kind("iiiidiii", "d"),  # with labels, scratch (2, B)
+    "softmax_cross_entropy": Kind("iiiidiii", "d"),  # with labels, scratch (K + 2, B)
     "decay": Kind("iid", "v"),  # size, w, keep
     "descend": Kind("iiid", "v"),  # size, w, g, rate
     "descend_with_momentum": Kind("iiiiddi", "v"),  # size, w, g, b, rate, mu, Nesterov

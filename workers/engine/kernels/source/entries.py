@@ -85,7 +85,7 @@ def losses(zero: Any) -> dict[str, Callable[..., Any]]:
             smoothing,
             _vector(share, rows, zero),
             _matrix(gradient, rows, columns, zero),
-            _matrix(scratch, 2, rows, zero),
+            _matrix(scratch, columns + 2, rows, zero),
         )
 
     return {

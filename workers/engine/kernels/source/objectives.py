@@ -81,23 +81,29 @@ def binary_cross_entropy(
 def softmax_cross_entropy(
     scores: Any, labels: Any, smoothing: Any, share: Any, gradient: Any, scratch: Any
 ) -> Any:
-    """Return the mean of log(sum of exp(z)) - z_label; leave its gradient. scratch (2, B).
+    """Return the mean of log(sum of exp(z)) - z_label; leave its gradient. scratch (K + 2, B).
 
-    Every row is shifted by its largest score (Goodfellow et al. 2016, 4.1).
+    Every row is shifted by its largest score (Goodfellow et al. 2016, 4.1). Classes are few and
+    rows are many, so it is done class by class: a processor then takes many rows at once.
     """
     rows, columns = scores.shape
     kept = cast(1.0 - smoothing, share[0])
     even = cast(smoothing / columns, share[0])
-    sums, along = scratch[0], scratch[1]
-    _shift_rows(scores, labels, (kept, even), gradient, along)
-    _exponentiate(vector(gradient, 0, rows * columns))
-    _sum_rows(gradient, sums)
+    sums = vector(scratch, columns * rows, rows)
+    along = vector(scratch, (columns + 1) * rows, rows)
+    _shift_classes(scores, scratch, sums, along)
     for r in range(rows):
-        scale = share[r] / sums[r]
-        for k in range(columns):
-            gradient[r, k] = gradient[r, k] * scale - even * share[r]
-        gradient[r, labels[r]] -= kept * share[r]
+        along[r] = kept * scratch[labels[r], r] + even * sums[r]
+    _exponentiate(vector(scratch, 0, rows * columns))
+    _sum_classes(scratch, columns, sums)
+    for r in range(rows):
         along[r] = share[r] * (log(sums[r]) - along[r])
+        sums[r] = share[r] / sums[r]
+    for k in range(columns):
+        for r in range(rows):
+            gradient[r, k] = scratch[k, r] * sums[r] - even * share[r]
+    for r in range(rows):
+        gradient[r, labels[r]] -= kept * share[r]
     total = 0.0
     for r in range(rows):
         total += along[r]
@@ -105,19 +111,22 @@ def softmax_cross_entropy(
 
 
 @inlined
-def _shift_rows(scores: Any, labels: Any, parts: Any, shifted: Any, along: Any) -> None:
-    """Leave z less its row's largest in `shifted`, and its product with the targets in `along`."""
-    kept, even = parts
+def _shift_classes(scores: Any, shifted: Any, sums: Any, largest: Any) -> None:
+    """Leave z less its row's largest in `shifted` (K, B), and its sums over the classes."""
     rows, columns = scores.shape
+    for k in range(columns):
+        for r in range(rows):
+            shifted[k, r] = scores[r, k]
     for r in range(rows):
-        largest = scores[r, 0]
-        for k in range(1, columns):
-            largest = max(largest, scores[r, k])
-        total = _zero(largest)
-        for k in range(columns):
-            shifted[r, k] = scores[r, k] - largest
-            total += shifted[r, k]
-        along[r] = kept * shifted[r, labels[r]] + even * total
+        largest[r] = shifted[0, r]
+        sums[r] = _zero(sums[r])
+    for k in range(1, columns):
+        for r in range(rows):
+            largest[r] = max(largest[r], shifted[k, r])
+    for k in range(columns):
+        for r in range(rows):
+            shifted[k, r] -= largest[r]
+            sums[r] += shifted[k, r]
 
 
 @inlined
@@ -127,10 +136,9 @@ def _exponentiate(z: Any) -> None:
 
 
 @inlined
-def _sum_rows(z: Any, sums: Any) -> None:
-    rows, columns = z.shape
-    for r in range(rows):
-        total = z[r, 0]
-        for k in range(1, columns):
-            total += z[r, k]
-        sums[r] = total
+def _sum_classes(z: Any, columns: Any, sums: Any) -> None:
+    for r in range(sums.size):
+        sums[r] = z[0, r]
+    for k in range(1, columns):
+        for r in range(sums.size):
+            sums[r] += z[k, r]

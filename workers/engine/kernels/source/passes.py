@@ -99,13 +99,24 @@ def _sum_of_rows(z: Any, block: Any, total: Any) -> None:
     for j in range(columns):
         total[j] = _zero(total[j])
     for start in range(0, rows, _ROWS_PER_SUM):
-        for j in range(columns):
-            block[j] = z[start, j]
-        for r in range(start + 1, min(start + _ROWS_PER_SUM, rows)):
-            for j in range(columns):
-                block[j] += z[r, j]
+        _sum_of_block(z, start, min(start + _ROWS_PER_SUM, rows), block)
         for j in range(columns):
             total[j] += block[j]
+
+
+@inlined
+def _sum_of_block(z: Any, start: Any, end: Any, total: Any) -> None:
+    """Four rows at a time: an addition to a sum waits for the one before."""
+    columns = z.shape[1]
+    fours = end - (end - start) % 4
+    for j in range(columns):
+        total[j] = _zero(total[j])
+    for r in range(start, fours, 4):
+        for j in range(columns):
+            total[j] += (z[r, j] + z[r + 1, j]) + (z[r + 2, j] + z[r + 3, j])
+    for r in range(fours, end):
+        for j in range(columns):
+            total[j] += z[r, j]
 
 
 @inlined

@@ -116,7 +116,7 @@ def _loss(program: Any, count: Any, scratch: Any) -> Any:
     if program.loss == BINARY_CROSS_ENTROPY:
         terms = matrix(memory, program.terms, count, units)
         return binary_cross_entropy(scores, targets, program.smoothing, share, error, terms)
-    terms = matrix(memory, program.terms, 2, count)
+    terms = matrix(memory, program.terms, units + 2, count)
     return softmax_cross_entropy(scores, scratch.labels, program.smoothing, share, error, terms)
 
 

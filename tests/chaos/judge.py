@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
 from service.schemas.runs import TERMINAL
 from service.store.tables import EventRow, ModelRow, RunRow
+from service.usecases.curves import curves
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
     from service.store.db import Sessions
     from tests.chaos.load import Wish
     from tests.chaos.reference import Reference
-
-
-class Metrics(TypedDict):
-    """A run's learning curve as the API shows it."""
-
-    epochs: list[int]
-    series: Mapping[str, list[float]]
 
 
 @dataclass(frozen=True)
@@ -44,14 +38,13 @@ def judge(
     sessions: Sessions,
     wishes: Sequence[Wish],
     references: Mapping[str, Reference],
-    metrics: Callable[[str], Metrics],
     n_faults: int,
 ) -> Verdict:
-    """Compare every run with what an undisturbed one comes to: in the ledger, but for `metrics`."""
+    """Compare every run with what an undisturbed one comes to: in the ledger itself."""
     with sessions.read() as session:
         rows = {row.id: row for row in session.scalars(select(RunRow))}
         trials = [
-            Trial(session, rows[wish.run_id], references[wish.training], metrics(wish.run_id))
+            Trial(session, rows[wish.run_id], references[wish.training])
             for wish in wishes
             if wish.run_id in rows
         ]
@@ -79,14 +72,12 @@ def judge(
 class Trial:
     """One run, with all that the ledger has of it."""
 
-    def __init__(
-        self, session: Session, row: RunRow, reference: Reference, metrics: Metrics
-    ) -> None:
+    def __init__(self, session: Session, row: RunRow, reference: Reference) -> None:
         self._row = row
-        self._metrics = metrics
         self._reference = reference
         of_run = EventRow.run_id == row.id
         self._events = list(session.scalars(select(EventRow).where(of_run).order_by(EventRow.seq)))
+        self._curves = curves(session, row.id, None)
         models = select(func.count()).where(ModelRow.run_id == row.id)
         self._n_models = session.scalar(models) or 0
 
@@ -98,12 +89,12 @@ class Trial:
     def is_identical(self) -> bool:
         """Whether weights and curves have the bits of the undisturbed training."""
         same_weights = self._row.weights_sha256 == self._reference.weights_sha256
-        return same_weights and self._metrics["series"] == self._reference.curves
+        return same_weights and self._curves.series == self._reference.curves
 
     @property
     def n_duplicates(self) -> int:
         """How much there is twice: metrics, epochs, models, ends."""
-        told, measured = self._epochs_completed(), self._metrics["epochs"]
+        told, measured = self._epochs_completed(), self._curves.epochs
         twice = len(told) - len(set(told)) + len(measured) - len(set(measured))
         ends = sum(move["to"] in TERMINAL for move in self._moves())
         return twice + max(0, self._n_models - 1) + max(0, ends - 1)

@@ -92,10 +92,6 @@ class Load:
         """Pause one of the running runs soon, and resume it some seconds later."""
         self._pauses_wanted += 1
 
-    def metrics(self, run_id: str) -> Any:
-        """Return a run's learning curve."""
-        return self._client.get(f"/v1/runs/{run_id}/metrics").raise_for_status().json()
-
     def is_satisfied(self) -> bool:
         """Tell whether every wish came to an end."""
         return all(wish.is_over for wish in list(self.wishes))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from service.schemas.runs import RunSpec
 from service.usecases.plans import plan_of
@@ -26,9 +28,9 @@ class Reference:
     """Metrics by name, one value per epoch."""
 
 
-def train_undisturbed(spec: str, parquet: bytes) -> Reference:
+def train_undisturbed(spec: Mapping[str, Any], parquet: bytes) -> Reference:
     """Train a run's resolved specification, as the ledger has it, on the stored bytes."""
-    resolved = RunSpec.model_validate_json(spec)
+    resolved = RunSpec.model_validate_json(json.dumps(spec))
     training = resolved.training
     prepared = prepare(read_table(parquet), plan_of(resolved))
     state = TrainingState.initial(prepared.network, training, resolved.seed)

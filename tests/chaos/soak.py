@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ class Soak:
             load.want_no_more()
             site.await_that(load.is_satisfied, _QUIET_S)
             n_faults = storm.struck.total()
-            verdict = judge(site.sessions, load.wishes, references, load.metrics, n_faults)
+            verdict = judge(site.sessions, load.wishes, references, n_faults)
         finally:
             load.stop()
         return self._report(site, load.answers, storm, verdict)
@@ -108,7 +109,7 @@ class Soak:
         references = {}
         for name, run_id in _accepted(load).items():
             started_s = time.monotonic()
-            references[name] = train_undisturbed(specs[run_id], parquet)
+            references[name] = train_undisturbed(json.loads(specs[run_id]), parquet)
             self.say(f"undisturbed: {name}, {time.monotonic() - started_s:.1f} s")
         return references
 

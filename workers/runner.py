@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -44,6 +45,8 @@ class Runner:
     """Where the data of a run lies."""
     kernels: Kernels = PLAIN
     """Those of the device of this process."""
+    exit_process: Callable[[int], object] = os._exit
+    """Ends a process whose training, or whose ledger, cannot be got hold of any more."""
 
     def run(self, run_id: str) -> None:
         """Train a run if it is there to be taken; every end of it is in the ledger."""
@@ -61,7 +64,12 @@ class Runner:
             return
         _log.info("%s: attempt %d", run_id, claim.attempt)
         heartbeat = Heartbeat(
-            self.leases, claim, claimed_s=claimed_s, lease_s=self.lease_s, clock=self.clock
+            self.leases,
+            claim,
+            claimed_s=claimed_s,
+            lease_s=self.lease_s,
+            clock=self.clock,
+            exit_process=self.exit_process,
         )
         try:
             with heartbeat:

@@ -18,6 +18,7 @@ from service.usecases.moves import status_event
 from service.usecases.paging import DEFAULT_LIMIT, newest_first
 from service.usecases.provenance import provenance_of
 from service.usecases.run_views import show_checkpoint, show_runs
+from workers.modelling.codec import CodecError, weights_from_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -226,15 +227,19 @@ class Runs:
 
         Raises:
             NotFoundError: no such checkpoint in this project.
-            ConflictError: `no_weights`, it holds the training's state alone.
+            ConflictError: `no_weights`, an earlier version saved it without the tensors' names.
             IntegrityError: the stored bytes are not those that were saved.
         """
         with self._sessions.read() as session:
             row, _ = find_checkpoint(session, project_id, checkpoint_id)
-            if row.weights_sha256 is None:
-                detail = "It is a state to go on from; epoch 0 and the last have weights."
-                raise ConflictError("no_weights", detail)
-            return self._blobs.get(session, row.weights_sha256)
+            data = self._blobs.get(session, row.weights_sha256 or row.state_sha256 or "")
+        if row.weights_sha256 is not None:
+            return data
+        try:
+            return weights_from_state(data)
+        except CodecError:
+            detail = "It was saved by an earlier version, without the names of its tensors."
+            raise ConflictError("no_weights", detail) from None
 
     def _queue(
         self,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import select, update
+
 from service.clock import SystemClock
 from service.ids import new_id
 from service.store.blobs import Blobs
-from service.store.tables import DatasetRow
+from service.store.tables import BlobChunkRow, CheckpointRow, DatasetRow, RunRow
 from service.usecases.leases import Leases
 from workers.engine.kernels.plain import PLAIN
 from workers.modelling.scratch import Scratch
@@ -16,7 +18,7 @@ from workers.runner import Runner
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from service.schemas.runs import Run
+    from service.schemas.runs import Requested, Run
     from tests.service.usecases.world import World
     from workers.engine.kernels.contract import Kernels
 
@@ -42,6 +44,35 @@ def never() -> bool:
     return False
 
 
+def request(world: World, run_id: str, wish: Requested | None) -> None:
+    """Let the run's owner have a wish, whatever the run's status."""
+    with world.sessions.begin() as session:
+        session.execute(update(RunRow).where(RunRow.id == run_id).values(requested=wish))
+
+
+def wait_no_longer(world: World, run_id: str) -> None:
+    """Let a run that goes on after a crash, or a pause, be claimed at once."""
+    with world.sessions.begin() as session:
+        paused = update(RunRow).where(RunRow.id == run_id, RunRow.status == "paused")
+        session.execute(paused.values(status="queued"))
+    world.shift(run_id, available_at=-1.0)
+
+
+def states(world: World, run_id: str) -> list[CheckpointRow]:
+    """The run's checkpoints, the newest first."""
+    query = select(CheckpointRow).where(CheckpointRow.run_id == run_id)
+    with world.sessions.read() as session:
+        return list(session.scalars(query.order_by(CheckpointRow.step.desc())))
+
+
+def rot(world: World, sha256: str | None) -> None:
+    """Change what is stored under a digest."""
+    assert sha256 is not None
+    with world.sessions.begin() as session:
+        rotten = update(BlobChunkRow).where(BlobChunkRow.sha256 == sha256)
+        session.execute(rotten.values(data=b"rotten"))
+
+
 def add_line(world: World, profile: dict[str, Any], data: bytes) -> str:
     with world.sessions.begin() as session:
         row = DatasetRow(
@@ -65,11 +96,11 @@ def train(
     is_draining: Callable[[], bool] = never,
     kernels: Kernels = PLAIN,
     scratch: Scratch | None = None,
+    **options: Any,
 ) -> Run:
     """Let a worker take the run to wherever it comes."""
-    leases = Leases(world.sessions, Blobs(), lease_s=LEASE_S)
+    parts: dict[str, Any] = {"leases": Leases(world.sessions, Blobs(), lease_s=LEASE_S), **options}
     runner = Runner(
-        leases=leases,
         worker_id="wrk_test",
         lease_s=LEASE_S,
         clock=SystemClock(),
@@ -77,6 +108,7 @@ def train(
         ring_next=world.reconciler.ring,
         kernels=kernels,
         scratch=scratch or Scratch(),
+        **parts,
     )
     runner.run(run_id)
     return world.get(run_id)

@@ -6,6 +6,7 @@ no training's process is spent on it.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from celery.worker import state
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from service.clock import Clock
+
+_log = logging.getLogger(__name__)
 
 
 class Ear:
@@ -39,11 +42,12 @@ class Ear:
 def answer_at_once(hear: Callable[[], None]) -> Callable[..., Any]:
     """Return Celery's strategy for a task whose messages are heard, and that is all."""
 
-    def strategy(*_: Any, **__: Any) -> Callable[..., None]:
+    def strategy(_task: Any, _app: Any, consumer: Any) -> Callable[..., None]:
         def on_message(
-            _message: Any, _body: Any, ack: Callable[[], None], *_: Any, **__: Any
+            _message: Any, _body: Any, ack: Callable[..., None], *_: Any, **__: Any
         ) -> None:
-            ack()
+            # As Celery does for its own: a broker that goes away now is no end of the worker.
+            ack(_log, consumer.connection_errors)
             hear()
 
         return on_message

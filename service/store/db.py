@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, event, make_url
@@ -104,7 +103,7 @@ def _available() -> Iterator[None]:
 
 
 # NaN is no JSON: refused here, because PostgreSQL would refuse it later and SQLite never.
-_to_json = partial(json.dumps, allow_nan=False, separators=(",", ":"))
+_to_json = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
 def _sqlite_engine(url: URL, pool_size: int) -> Engine:

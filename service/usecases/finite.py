@@ -11,8 +11,10 @@ def finite(value: Any) -> Any:
     """Return plain data with null for every number that is not finite."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if value is None or isinstance(value, int | str):
+        return value
     if isinstance(value, Mapping):
         return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, Sequence):
         return [finite(item) for item in value]
     return value

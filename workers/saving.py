@@ -38,7 +38,9 @@ class Saving:
         self._epoch = state.epoch
 
     def is_due(self, state: TrainingState) -> bool:
-        """Tell whether the state as it is ought to be saved."""
+        """Tell whether the state as it is ought to be saved; the last one is, as the final one."""
+        if state.stop_reason is not None:
+            return False
         return self._clock.monotonic_s() >= self._due_s or self.is_wished(state)
 
     def saved(self, state: TrainingState, *, pause_s: float) -> None:
@@ -64,6 +66,7 @@ class Saving:
         """Tell whether an epoch has just ended after which the run's owner wants a checkpoint."""
         return (
             self._every_epochs is not None
+            and state.stop_reason is None
             and state.step_in_epoch == 0
             and state.epoch > self._epoch
             and state.epoch % self._every_epochs == 0

@@ -65,6 +65,7 @@ class StackedSteps:
         self._shuffler = rng.Shuffler()
         self._timetables = Timetables([Timetable(one.spec, self._count) for one in problems])
         self._losses = memory.empty((self._kernels.steps_per_check * self._group, members))
+        self._loss_slots = list(self._losses)
         self._unread: list[tuple[int, list[float]]] = []
         self._loss_sums = np.zeros(members)
         self._step, self._step_in_epoch = 0, 0
@@ -122,7 +123,7 @@ class StackedSteps:
         """Leave the members' gradients of a batch in the gradient vectors."""
         batch, epoch = self._batches.batch(index), self._states[0].epoch
         number = epoch * self._batches.count + index + 1
-        self._passes[batch.X.shape[1]].run(batch, number, self._losses[len(self._unread)])
+        self._passes[batch.X.shape[1]].run(batch, number, self._loss_slots[len(self._unread)])
         weights = [weighing.weights[index] for weighing in self._weighings]
         self._unread.append((self._step, weights))
 

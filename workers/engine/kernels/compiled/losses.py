@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from workers.engine.kernels.compiled.addresses import Address
 from workers.engine.kernels.native.library import kernel
@@ -25,35 +24,30 @@ class MeanOverBatch:
         self, name: str, memory: Memory, shape: Shape, smoothing: float | None = None
     ) -> None:
         self._kernel = kernel(name, memory.dtype)
-        self._set_shares = kernel("set_shares", memory.dtype)
-        self._shape = shape[-2:]
-        self._members = tuple(np.ndindex(shape[:-2]))
+        self._shape = (math.prod(shape[:-2]), *shape[-2:])
         self._share = memory.empty(shape[-2:-1])
         self._share_at = self._share.ctypes.data
         self._scratch = memory.empty((shape[-1] + 2, shape[-2]))
         self._before = () if smoothing is None else (smoothing,)
         self._after = () if smoothing is None else (self._scratch.ctypes.data,)
-        self._addresses = [Address() for _ in range(4)]
+        self._addresses = [Address() for _ in range(5)]
 
     def __call__(
         self, scores: Array, targets: Any, weights: Array | None, gradient: Array, value: Array
     ) -> None:
         """As the contract says; every array is contiguous."""
-        rows, _ = self._shape
-        for index, member in enumerate(self._members):
-            arrays = (scores, targets, gradient, scores if weights is None else weights)
-            z, t, g, w = (
-                address(array) + index * _bytes_of_member(array, len(self._members))
-                for address, array in zip(self._addresses, arrays, strict=True)
-            )
-            self._set_shares(rows, 0 if weights is None else w, self._share_at)
-            value[member] = self._kernel(
-                *self._shape, z, t, *self._before, self._share_at, g, *self._after
-            )
-
-
-def _bytes_of_member(array: Any, members: int) -> int:
-    return int(array.nbytes) // members
+        z, t, w, g, v = self._addresses
+        self._kernel(
+            *self._shape,
+            z(scores),
+            t(targets),
+            *self._before,
+            0 if weights is None else w(weights),
+            self._share_at,
+            g(gradient),
+            *self._after,
+            v(value),
+        )
 
 
 def _mean_squared_error(_spec: MseSpec, memory: Memory, shape: Shape) -> MeanOverBatch:

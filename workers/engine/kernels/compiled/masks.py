@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from workers.engine.kernels.compiled.addresses import Address
 from workers.engine.kernels.native.library import kernel
 
@@ -19,16 +21,12 @@ class Masks:
         self, memory: Memory, shape: Shape, seeds: tuple[int, ...], layer: int, rate: float
     ) -> None:
         self._fill = kernel("fill_mask", memory.dtype)
-        self._size = math.prod(shape[-2:])
-        self._bytes = self._size * memory.dtype.itemsize
-        self._seeds = seeds
+        self._shape = (len(seeds), math.prod(shape[-2:]))
+        self._seeds = np.array(seeds, np.uint64)
+        self._fixed = (rate, self._seeds.ctypes.data)
         self._layer = layer
-        self._rate = rate
         self._mask = Address()
 
     def __call__(self, batch: int, mask: Array) -> None:
         """As the contract says."""
-        address = self._mask(mask)
-        for seed in self._seeds:
-            self._fill(self._size, address, self._rate, seed, batch, self._layer)
-            address += self._bytes
+        self._fill(*self._shape, self._mask(mask), *self._fixed, batch, self._layer)

@@ -20,15 +20,15 @@ class Kind(NamedTuple):
 ENTRIES = {
     "activate": Kind("iiii", "v"),  # code, size, z, slope
     "deactivate": Kind("iiiii", "v"),  # code, size, outputs, slope, error
-    "set_shares": Kind("iii", "d"),  # B, weights or 0, share
-    "mean_squared_error": Kind("iiiiii", "d"),  # B, K, scores, targets, share, gradient
-    "binary_cross_entropy": Kind("iiiidiii", "d"),  # smoothing too, share, gradient, scratch (B, K)
-    "softmax_cross_entropy": Kind("iiiidiii", "d"),  # with labels, scratch (K + 2, B)
-    "decay": Kind("iid", "v"),  # size, w, keep
-    "descend": Kind("iiid", "v"),  # size, w, g, rate
-    "descend_with_momentum": Kind("iiiiddi", "v"),  # size, w, g, b, rate, mu, Nesterov
-    "adam": Kind("iiiiidddd", "v"),  # size, w, g, m, v, betas, rate, epsilon
-    "fill_mask": Kind("iidiii", "v"),  # size, mask, rate, seed, batch, layer
+    # Losses: members, B, K, scores, targets or labels[, smoothing], weights or 0, share (B,),
+    # gradient[, scratch (B, K); of softmax (K + 2, B)], values (members,).
+    "mean_squared_error": Kind("iiiiiiiii", "v"),
+    "binary_cross_entropy": Kind("iiiiidiiiii", "v"),
+    "softmax_cross_entropy": Kind("iiiiidiiiii", "v"),
+    # Updates: members, size[, n_decayed], addresses of w, g and slots, numbers of the step, ...
+    "descend": Kind("iiiidi", "v"),  # mu, Nesterov
+    "adam": Kind("iiiiidd", "v"),  # betas; numbers are rate, epsilon, keep
+    "fill_mask": Kind("iiidiii", "v"),  # members, size, mask, rate, seeds, batch, layer
     "run_steps": Kind("iii", "v"),  # as `chunk.call` packs them
 }
 """Every kernel that Python calls, each compiled for both precisions."""

@@ -1,6 +1,7 @@
 """The kernels as functions of whole numbers, numbers and addresses, as `native.interface` has them.
 
-One set for each precision: `zero` is a 0 of it.
+One set for each precision: `zero` is a 0 of it. What is a member's own lies behind what is that of
+the member before; of the members of a stack there may be one.
 """
 
 from __future__ import annotations
@@ -15,81 +16,111 @@ from workers.engine.kernels.source.jit import inlined, matrix, memory_at, vector
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_WHOLE = np.int64(0)
+_WORD = np.uint64(0)
+_NUMBER = np.float64(0.0)
+
 
 def elementwise(zero: Any) -> dict[str, Callable[..., Any]]:
     """The activations and dropout masks."""
 
     def activate(code: Any, size: Any, z: Any, slope: Any) -> None:
-        pointwise.activate(code, _vector(z, size, zero), _vector(slope, size, zero))
+        pointwise.activate(code, _vector(z, 0, size, zero), _vector(slope, 0, size, zero))
 
     def deactivate(code: Any, size: Any, a: Any, slope: Any, da: Any) -> None:
         pointwise.deactivate(
-            code, _vector(a, size, zero), _vector(slope, size, zero), _vector(da, size, zero)
+            code,
+            _vector(a, 0, size, zero),
+            _vector(slope, 0, size, zero),
+            _vector(da, 0, size, zero),
         )
 
-    def fill_mask(size: Any, mask: Any, rate: Any, seed: Any, batch: Any, layer: Any) -> None:
-        masks.fill_mask(_vector(mask, size, zero), rate, seed, batch, layer)
+    def fill_mask(  # noqa: PLR0913 - a mask, and what it is a function of
+        members: Any, size: Any, mask: Any, rate: Any, seeds: Any, batch: Any, layer: Any
+    ) -> None:
+        of_member = _vector(seeds, 0, members, _WORD)
+        for k in range(members):
+            part = _vector(mask, k * size, size, zero)
+            masks.fill_mask(part, rate, of_member[k], batch, layer)
 
     return {"activate": activate, "deactivate": deactivate, "fill_mask": fill_mask}
 
 
 def losses(zero: Any) -> dict[str, Callable[..., Any]]:
-    """The losses."""
+    """The losses of each member's batch; `values` has room for them."""
 
-    def set_shares(rows: Any, weights: Any, share: Any) -> Any:
-        n_weights = 0 if weights == 0 else rows
-        return objectives.set_shares(_vector(weights, n_weights, zero), _vector(share, rows, zero))
-
-    def mean_squared_error(
-        rows: Any, columns: Any, scores: Any, targets: Any, share: Any, gradient: Any
-    ) -> Any:
-        return objectives.mean_squared_error(
-            _matrix(scores, rows, columns, zero),
-            _matrix(targets, rows, columns, zero),
-            _vector(share, rows, zero),
-            _matrix(gradient, rows, columns, zero),
-        )
+    def mean_squared_error(  # noqa: PLR0913 - the loss with its shape
+        members: Any,
+        rows: Any,
+        columns: Any,
+        scores: Any,
+        targets: Any,
+        weights: Any,
+        share: Any,
+        gradient: Any,
+        values: Any,
+    ) -> None:
+        for k in range(members):
+            start = k * rows * columns
+            of_rows = _set_shares(weights, k, rows, share, zero)
+            _vector(values, 0, members, zero)[k] = objectives.mean_squared_error(
+                _matrix(scores, start, rows, columns, zero),
+                _matrix(targets, start, rows, columns, zero),
+                of_rows,
+                _matrix(gradient, start, rows, columns, zero),
+            )
 
     def binary_cross_entropy(  # noqa: PLR0913 - the loss with its shape and scratch
+        members: Any,
         rows: Any,
         columns: Any,
         scores: Any,
         targets: Any,
         smoothing: Any,
+        weights: Any,
         share: Any,
         gradient: Any,
         scratch: Any,
-    ) -> Any:
-        return objectives.binary_cross_entropy(
-            _matrix(scores, rows, columns, zero),
-            _matrix(targets, rows, columns, zero),
-            smoothing,
-            _vector(share, rows, zero),
-            _matrix(gradient, rows, columns, zero),
-            _matrix(scratch, rows, columns, zero),
-        )
+        values: Any,
+    ) -> None:
+        for k in range(members):
+            start = k * rows * columns
+            of_rows = _set_shares(weights, k, rows, share, zero)
+            _vector(values, 0, members, zero)[k] = objectives.binary_cross_entropy(
+                _matrix(scores, start, rows, columns, zero),
+                _matrix(targets, start, rows, columns, zero),
+                smoothing,
+                of_rows,
+                _matrix(gradient, start, rows, columns, zero),
+                _matrix(scratch, 0, rows, columns, zero),
+            )
 
     def softmax_cross_entropy(  # noqa: PLR0913 - the loss with its shape and scratch
+        members: Any,
         rows: Any,
         columns: Any,
         scores: Any,
         labels: Any,
         smoothing: Any,
+        weights: Any,
         share: Any,
         gradient: Any,
         scratch: Any,
-    ) -> Any:
-        return objectives.softmax_cross_entropy(
-            _matrix(scores, rows, columns, zero),
-            _vector(labels, rows, np.int64(0)),
-            smoothing,
-            _vector(share, rows, zero),
-            _matrix(gradient, rows, columns, zero),
-            _matrix(scratch, columns + 2, rows, zero),
-        )
+        values: Any,
+    ) -> None:
+        for k in range(members):
+            start = k * rows * columns
+            of_rows = _set_shares(weights, k, rows, share, zero)
+            _vector(values, 0, members, zero)[k] = objectives.softmax_cross_entropy(
+                _matrix(scores, start, rows, columns, zero),
+                _vector(labels, k * rows, rows, _WHOLE),
+                smoothing,
+                of_rows,
+                _matrix(gradient, start, rows, columns, zero),
+                _matrix(scratch, 0, columns + 2, rows, zero),
+            )
 
     return {
-        "set_shares": set_shares,
         "mean_squared_error": mean_squared_error,
         "binary_cross_entropy": binary_cross_entropy,
         "softmax_cross_entropy": softmax_cross_entropy,
@@ -97,60 +128,63 @@ def losses(zero: Any) -> dict[str, Callable[..., Any]]:
 
 
 def updates(zero: Any) -> dict[str, Callable[..., Any]]:
-    """The steps of the optimisers."""
+    """The steps of the optimisers: each member's vectors by their addresses, its numbers."""
 
-    def decay(size: Any, w: Any, keep: Any) -> None:
-        descent.decay(_vector(w, size, zero), keep)
+    def descend(members: Any, size: Any, vectors: Any, rates: Any, mu: Any, nesterov: Any) -> None:
+        at, rate = _vector(vectors, 0, 3 * members, _WHOLE), _vector(rates, 0, members, _NUMBER)
+        for k in range(members):
+            w = _vector(at[3 * k], 0, size, zero)
+            g = _vector(at[3 * k + 1], 0, size, zero)
+            if mu > 0.0:
+                b = _vector(at[3 * k + 2], 0, size, zero)
+                descent.descend_with_momentum(w, g, b, rate[k], mu, nesterov != 0)
+            else:
+                descent.descend(w, g, rate[k])
 
-    def descend(size: Any, w: Any, g: Any, rate: Any) -> None:
-        descent.descend(_vector(w, size, zero), _vector(g, size, zero), rate)
-
-    def descend_with_momentum(  # noqa: PLR0913 - three vectors, three numbers
-        size: Any, w: Any, g: Any, b: Any, rate: Any, mu: Any, nesterov: Any
-    ) -> None:
-        descent.descend_with_momentum(
-            _vector(w, size, zero),
-            _vector(g, size, zero),
-            _vector(b, size, zero),
-            rate,
-            mu,
-            nesterov != 0,
-        )
-
-    def adam(  # noqa: PLR0913 - four vectors, four numbers
+    def adam(  # noqa: PLR0913 - vectors, numbers
+        members: Any,
         size: Any,
-        w: Any,
-        g: Any,
-        m: Any,
-        v: Any,
+        n_decayed: Any,
+        vectors: Any,
+        numbers: Any,
         beta1: Any,
         beta2: Any,
-        rate: Any,
-        epsilon: Any,
     ) -> None:
-        descent.adam(
-            _vector(w, size, zero),
-            _vector(g, size, zero),
-            _vector(m, size, zero),
-            _vector(v, size, zero),
-            (beta1, beta2),
-            rate,
-            epsilon,
+        at, of_step = (
+            _vector(vectors, 0, 4 * members, _WHOLE),
+            _matrix(numbers, 0, members, 3, _NUMBER),
         )
+        for k in range(members):
+            rate, epsilon, keep = of_step[k, 0], of_step[k, 1], of_step[k, 2]
+            if keep != 1.0:
+                descent.decay(_vector(at[4 * k], 0, n_decayed, zero), keep)
+            descent.adam(
+                _vector(at[4 * k], 0, size, zero),
+                _vector(at[4 * k + 1], 0, size, zero),
+                _vector(at[4 * k + 2], 0, size, zero),
+                _vector(at[4 * k + 3], 0, size, zero),
+                (beta1, beta2),
+                rate,
+                epsilon,
+            )
 
-    return {
-        "decay": decay,
-        "descend": descend,
-        "descend_with_momentum": descend_with_momentum,
-        "adam": adam,
-    }
+    return {"descend": descend, "adam": adam}
 
 
 @inlined
-def _vector(address: Any, size: Any, zero: Any) -> Any:
-    return vector(memory_at(address, zero), 0, size)
+def _set_shares(weights: Any, member: Any, rows: Any, share: Any, zero: Any) -> Any:
+    """What each row of a member's batch counts for, evenly where there are no weights."""
+    of_rows = _vector(share, 0, rows, zero)
+    count = 0 if weights == 0 else rows
+    objectives.set_shares(_vector(weights, member * rows, count, zero), of_rows)
+    return of_rows
 
 
 @inlined
-def _matrix(address: Any, rows: Any, columns: Any, zero: Any) -> Any:
-    return matrix(memory_at(address, zero), 0, rows, columns)
+def _vector(address: Any, start: Any, size: Any, zero: Any) -> Any:
+    return vector(memory_at(address, zero), start, size)
+
+
+@inlined
+def _matrix(address: Any, start: Any, rows: Any, columns: Any, zero: Any) -> Any:
+    return matrix(memory_at(address, zero), start, rows, columns)

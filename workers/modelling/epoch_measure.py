@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from workers.modelling import measures
-from workers.modelling.measures import RegressionErrors
+from workers.modelling.measures import Recall, RegressionErrors
 from workers.modelling.targets import NumberTarget
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def epoch_measure(
         errors = RegressionErrors(truth)
         return lambda outputs: _named(averaged(errors.of(target.decode(outputs))))
     with_auc = monitor == f"{PREFIX}auc"
-    return lambda outputs: _named(class_figures(target, truth, outputs, with_auc=with_auc))
+    figures = ClassFigures(target, truth, with_auc=with_auc)
+    return lambda outputs: _named(figures.of(outputs))
 
 
 def averaged(errors: dict[str, NDArray[np.float64]]) -> dict[str, float | None]:
@@ -50,19 +51,27 @@ def averaged(errors: dict[str, NDArray[np.float64]]) -> dict[str, float | None]:
     return found
 
 
-def class_figures(
-    target: ClassTarget, truth: NDArray[np.intp], outputs: Array, *, with_auc: bool
-) -> dict[str, float | None]:
-    """The figures of a classification by name, for the network's answers (N, K)."""
-    predicted = target.predicted(outputs)
-    found: dict[str, float | None] = {
-        "accuracy": measures.accuracy(truth, predicted),
-        "balanced_accuracy": measures.balanced_accuracy(truth, predicted),
-        "log_loss": measures.log_loss(target.probability_of(truth, outputs)),
-    }
-    return (
-        found | {"auc": measures.auc(truth, target.probabilities(outputs))} if with_auc else found
-    )
+class ClassFigures:
+    """The figures of a classification by name, for any answers to the same truth (N,)."""
+
+    def __init__(self, target: ClassTarget, truth: NDArray[np.intp], *, with_auc: bool) -> None:
+        self._target = target
+        self._truth = truth
+        self._with_auc = with_auc
+        self._recall = Recall(truth)
+
+    def of(self, outputs: Array) -> dict[str, float | None]:
+        """For the network's answers (N, K); without AUC where it was not asked for."""
+        target, truth = self._target, self._truth
+        accuracy, balanced = self._recall.of(target.predicted(outputs))
+        found: dict[str, float | None] = {
+            "accuracy": accuracy,
+            "balanced_accuracy": balanced,
+            "log_loss": measures.log_loss(target.probability_of(truth, outputs)),
+        }
+        if self._with_auc:
+            found["auc"] = measures.auc(truth, target.probabilities(outputs))
+        return found
 
 
 def _named(figures: dict[str, float | None]) -> dict[str, float]:

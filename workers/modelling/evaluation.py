@@ -9,7 +9,7 @@ import numpy as np
 
 from workers.modelling import measures
 from workers.modelling.coefficients import coefficients
-from workers.modelling.epoch_measure import averaged, class_figures
+from workers.modelling.epoch_measure import ClassFigures, averaged
 from workers.modelling.measures import RegressionErrors
 from workers.modelling.targets import NumberTarget
 
@@ -114,6 +114,6 @@ def _class_figures(target: ClassTarget, truth: NDArray[np.intp], outputs: NDArra
     matrix = measures.confusion_matrix(truth, target.predicted(outputs), n_classes)
     return {
         "n": len(truth),
-        **_finite_or_none(class_figures(target, truth, outputs, with_auc=True)),
+        **_finite_or_none(ClassFigures(target, truth, with_auc=True).of(outputs)),
         "confusion_matrix": {"labels": list(target.labels), "matrix": matrix.tolist()},
     }

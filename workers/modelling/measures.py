@@ -74,23 +74,31 @@ def residual_quantiles(truth: Numbers, values: Numbers) -> dict[str, float]:
     return {f"{level:g}": quantile for level, quantile in zip(QUANTILES, found, strict=True)}
 
 
-def accuracy(truth: Classes, predicted: Classes) -> float:
-    """The share of rows whose class was predicted."""
-    return float(np.count_nonzero(truth == predicted) / len(truth))
-
-
 def confusion_matrix(truth: Classes, predicted: Classes, n_classes: int) -> NDArray[np.intp]:
     """How often class i (row) was predicted as class j (column): (K, K)."""
     pairs = truth * n_classes + predicted
     return np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 
-def balanced_accuracy(truth: Classes, predicted: Classes) -> float:
-    """The mean recall of the classes that the truth has."""
-    rows = np.bincount(truth)
-    hits = np.bincount(truth[truth == predicted], minlength=len(rows))
-    there = rows > 0
-    return float(np.mean(hits[there] / rows[there]))
+class Recall:
+    """Accuracy and balanced accuracy of any predictions for the same truth (N,).
+
+    What depends on the truth alone is computed once.
+    """
+
+    def __init__(self, truth: Classes) -> None:
+        self._truth = truth
+        # Where the rows of each class begin that has some, once they stand in its order.
+        self._order = np.argsort(truth, kind="stable")
+        rows = np.bincount(truth)
+        self._rows = rows[rows > 0]
+        self._starts = np.cumsum(self._rows) - self._rows
+
+    def of(self, predicted: Classes) -> tuple[float, float]:
+        """The share of rows whose class was predicted, and its mean over the truth's classes."""
+        hits = np.take(self._truth == predicted, self._order)
+        by_class = np.add.reduceat(hits, self._starts, dtype=np.intp)
+        return int(by_class.sum()) / len(hits), float(np.mean(by_class / self._rows))
 
 
 def log_loss(of_truth: Numbers) -> float:

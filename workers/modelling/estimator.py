@@ -205,8 +205,9 @@ def _network(plan: ModelPlan, preprocessing: Preprocessing) -> Network:
 
 
 def _check_columns(table: pa.Table, plan: ModelPlan) -> None:
+    there = set(table.column_names)
     for name in (*plan.targets, *plan.features):
-        if name not in table.column_names:
+        if name not in there:
             raise TableError("unknown_column", "the table has no such column", column=name)
 
 

@@ -41,7 +41,11 @@ class Levels:
     count: int
 
 
+# Rows and columns that are transformed at a time. What is needed on the way to float32 takes five
+# times the memory of the result, and memory that is touched for the first time costs more than
+# what is computed in it.
 _PIECE = 16384
+_BLOCK = 8
 
 
 @dataclass(frozen=True)
@@ -116,14 +120,15 @@ class Preprocessing:
 
         `empty` makes the matrix, for one that is to lie elsewhere than in memory.
         """
-        columns = table.select(list(self.features))
         if rows is None:
             rows = np.arange(table.num_rows)
         X = empty((len(rows), self._plan.n_outputs), dtype)
-        # In pieces: what is needed on the way to float32 takes five times the memory of the result.
         for start in range(0, len(rows), _PIECE):
-            piece = _rows_of(columns, rows[start : start + _PIECE])
-            X[start : start + _PIECE] = self.transform(features_of(piece, self.encoders), dtype)
+            wanted = rows[start : start + _PIECE]
+            for place, block in self._blocks:
+                piece = _rows_of(table.select(list(block.features)), wanted)
+                inputs = block.transform(features_of(piece, block.encoders), dtype)
+                X[start : start + _PIECE, place : place + inputs.shape[1]] = inputs
         return X
 
     def transform(self, features: Features, dtype: np.dtype[np.floating]) -> NDArray[Any]:
@@ -156,6 +161,16 @@ class Preprocessing:
     @cached_property
     def _plan(self) -> _Plan:
         return _Plan(self.encoders)
+
+    @cached_property
+    def _blocks(self) -> tuple[tuple[int, Preprocessing], ...]:
+        """Some encoders at a time, as preprocessings, and the first of their inputs."""
+        found, place = [], 0
+        for first in range(0, len(self.encoders), _BLOCK):
+            block = Preprocessing(self.method, self.encoders[first : first + _BLOCK])
+            found.append((place, block))
+            place += sum(len(encoder.outputs) for encoder in block.encoders)
+        return tuple(found)
 
 
 class _Plan:

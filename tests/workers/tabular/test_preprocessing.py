@@ -118,6 +118,13 @@ def test_a_table_of_many_pieces_keeps_the_order_of_its_rows() -> None:
     assert np.array_equal(found[:, 0], x[::-1] - 1.0)
 
 
+def test_a_wide_table_has_the_inputs_of_its_columns_one_by_one() -> None:
+    columns = {f"{name} {i}": mixed()[name] for i in range(7) for name in mixed().column_names}
+    wide = mixed().from_pydict(columns)
+    each = fit(mixed()).transform_table(mixed(), DOUBLE)
+    assert np.array_equal(fit(wide).transform_table(wide, DOUBLE), np.tile(each, 7))
+
+
 def test_columns_whose_names_collide_keep_names_of_their_own() -> None:
     columns: dict[str, list[Any]] = {"c": ["a", "b"], "c=a": [1.0, 2.0]}
     table = stored(**columns)

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 MAPPED_BYTES = 256 * 2**20
 """Inputs of more bytes lie in a file, of which memory holds what is being read."""
 
-CHECKPOINT_COPIES = 2
-"""Of a checkpoint while it is written: tensor by tensor, and in one piece."""
+CHECKPOINT_COPIES = 1
+"""Of a checkpoint while it is written: it is put together in one piece, from where it lies."""
 
 _PROBE_BYTES = 16
 """For each parameter, while the forward pass tries how many rows it may take at once."""

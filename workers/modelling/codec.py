@@ -1,8 +1,7 @@
 """Models, checkpoints and weights as bytes: safetensors, with plain data in the metadata.
 
-Nothing is executed by reading. The same content gives the same bytes: tensors are contiguous (a
-strided array would be written wrong), and the metadata is one entry of JSON with sorted keys,
-because safetensors writes several entries in no fixed order.
+Nothing is executed by reading. The same content gives the same bytes: the metadata is one entry of
+JSON with sorted keys.
 """
 
 from __future__ import annotations
@@ -32,6 +31,7 @@ from workers.engine.training import TrainingState
 from workers.modelling.fitted import FittedModel
 from workers.modelling.plan import build_network, categories_of, n_outputs
 from workers.modelling.targets import ClassTarget, target_from_plain, target_to_plain
+from workers.modelling.tensor_file import tensor_file
 from workers.tabular.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class CodecError(Exception):
 
 def weights_to_bytes(network: Network, parameters: Array) -> bytes:
     """The tensors of parameters (P,) alone, by the network's names: layers.0.weight and so on."""
-    return _pack(network.layout.views(np.ascontiguousarray(parameters)), None)
+    return tensor_file(network.layout.views(np.ascontiguousarray(parameters)), None)
 
 
 def model_to_bytes(fitted: FittedModel) -> bytes:
@@ -74,7 +74,7 @@ def model_to_bytes(fitted: FittedModel) -> bytes:
         "reading": fitted.reading,
     }
     tensors = fitted.network.layout.views(fitted.parameters)
-    return _pack(tensors, _metadata("model", content))
+    return tensor_file(tensors, _metadata("model", content))
 
 
 def model_from_bytes(data: bytes) -> FittedModel:
@@ -89,7 +89,7 @@ def model_from_bytes(data: bytes) -> FittedModel:
 def state_to_bytes(state: TrainingState, layout: Layout) -> bytes:
     """A training's state, from which it goes on with the same bits; and where its tensors lie."""
     content = {**state.scalars(), _TENSORS: list(layout.shapes.items())}
-    return _pack(state.arrays(), _metadata("state", content))
+    return tensor_file(state.arrays(), _metadata("state", content))
 
 
 def state_from_bytes(data: bytes) -> TrainingState:
@@ -107,7 +107,7 @@ def weights_from_state(data: bytes) -> bytes:
     state = _state(arrays, content)
     try:
         layout = Layout({name: tuple(shape) for name, shape in content[_TENSORS]})
-        return _pack(layout.views(state.judged), None)
+        return tensor_file(layout.views(state.judged), None)
     except _WRONG_CONTENT as error:
         raise CodecError(f"does not name its tensors: {error!r}") from error
 
@@ -193,11 +193,6 @@ def _network_spec(plain: Mapping[str, Any]) -> NetworkSpec:
 def _metadata(kind: str, content: Mapping[str, Any]) -> dict[str, str]:
     plain = {"format": FORMAT[kind], "kind": kind, "content": content}
     return {_KEY: json.dumps(plain, sort_keys=True, separators=(",", ":"))}
-
-
-def _pack(tensors: Mapping[str, NDArray[Any]], metadata: dict[str, str] | None) -> bytes:
-    contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    return safetensors.numpy.save(contiguous, metadata)
 
 
 def _unpack(data: bytes, kind: str) -> tuple[dict[str, NDArray[Any]], Mapping[str, Any]]:

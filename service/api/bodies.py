@@ -140,16 +140,22 @@ def validated(model: type[M], value: Any, part: Part = NOTHING) -> M:
         raise InvalidRequestError(problems_of(error, value)) from None
 
 
-def json_body(model: type[M], part: Part = NOTHING) -> Any:
-    """Return the dependency that reads a JSON body as `model`."""
+def json_body(model: type[M], part: Part = NOTHING, *, is_required: bool = True) -> Any:
+    """Return the dependency that reads a JSON body as `model`.
+
+    One that is not required stands for `{}` where there is none.
+    """
 
     async def read(request: Request) -> Body[M]:
         limits: Limits = request.app.state.parts.limits
-        check_media_type(request.headers, ("application/json",))
+        if is_required:
+            check_media_type(request.headers, ("application/json",))
         raw = await receive_body(request.receive, limits.json_bytes)
+        if raw:
+            check_media_type(request.headers, ("application/json",))
 
         def parse() -> Body[M]:
-            value = strict_json.read(raw, limits)
+            value = strict_json.read(raw, limits) if raw or is_required else {}
             return Body(validated(model, value, part), fingerprint(request.url.path, raw))
 
         return await run_in_threadpool(parse) if len(raw) > _LARGE_BYTES else parse()

@@ -14,7 +14,6 @@ from service.api.paging import Paged
 from service.api.parts import Given, Parts
 from service.api.paths import NetworkId
 from service.schemas.networks import Network, NetworkCreate, NetworkValidate, NetworkValidation
-from service.schemas.not_built import VALIDATION
 from service.schemas.wire import Page
 from service.usecases.idempotency import IdempotencyClaim
 
@@ -57,7 +56,7 @@ def _create(
 def validate_network(
     parts: Given,
     principal: Reader,
-    body: Annotated[Body[NetworkValidate], json_body(NetworkValidate, VALIDATION)],
+    body: Annotated[Body[NetworkValidate], json_body(NetworkValidate)],
 ) -> NetworkValidation:
     """Return the network with every default filled in, its shapes, its size and its cost."""
     return parts.networks.validate(principal.project_id, body.value)

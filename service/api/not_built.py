@@ -11,11 +11,6 @@ ANY = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 NOT_BUILT: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("/v1/datasets/{dataset_id}/derive", ("POST",)),
-    ("/v1/runs/{run_id}/pause", ("POST",)),
-    ("/v1/runs/{run_id}/resume", ("POST",)),
-    ("/v1/runs/{run_id}/stop", ("POST",)),
-    ("/v1/runs/{run_id}/replay", ("POST",)),
-    ("/v1/runs/{run_id}/provenance", ("GET",)),
     ("/v1/models/{ref}/aliases", ("GET",)),
     ("/v1/models/{ref}/aliases/{alias}", ("GET", "PUT", "DELETE")),
     ("/v1/models/{ref}/aliases/{alias}/{move}", ("GET", "POST")),

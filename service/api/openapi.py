@@ -37,6 +37,7 @@ class Description:
     problems: tuple[int, ...]
     example: Any
     bodies: dict[str, Any]
+    is_body_required: bool
     has_key: bool
 
 
@@ -50,6 +51,7 @@ def describe(
     problems: tuple[int, ...] = (),
     example: Any = None,
     bodies: dict[str, Any] | None = None,
+    is_body_required: bool = True,
     has_key: bool = True,
 ) -> dict[str, Any]:
     """Return the arguments of a route decorator.
@@ -57,7 +59,11 @@ def describe(
     `bodies` gives the request's body by media type: `{"schema": model or schema, "example": ...}`.
     """
     _DESCRIPTIONS[operation_id] = Description(
-        problems=problems, example=example, bodies=bodies or {}, has_key=has_key
+        problems=problems,
+        example=example,
+        bodies=bodies or {},
+        is_body_required=is_body_required,
+        has_key=has_key,
     )
     return {"operation_id": operation_id}
 
@@ -88,7 +94,7 @@ def document(app: FastAPI) -> dict[str, Any]:
 TAGS = [
     {"name": "datasets", "description": "Immutable tables."},
     {"name": "networks", "description": "Specifications under a name."},
-    {"name": "runs", "description": "Trainings: queued, watched, cancelled."},
+    {"name": "runs", "description": "Trainings: queued, watched, paused, repeated."},
     {"name": "models", "description": "What trainings made, and its predictions."},
     {"name": "catalog", "description": "What networks and trainings can be made of."},
     {"name": "service", "description": "Limits and health."},
@@ -136,7 +142,7 @@ def _complete(operation: dict[str, Any], about: Description) -> None:
         responses.setdefault(str(status), {"$ref": f"#/components/responses/Problem{status}"})
     if about.bodies:
         content = {kind: _content(body) for kind, body in about.bodies.items()}
-        operation["requestBody"] = {"required": True, "content": content}
+        operation["requestBody"] = {"required": about.is_body_required, "content": content}
     if about.has_key:
         operation["security"] = [{"key": []}]
 

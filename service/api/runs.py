@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from service.api import examples
+from service.api import examples, replay_examples
 from service.api.auth import Reader, Writer
 from service.api.bodies import Body, NoBody, json_body
 from service.api.creation import Creation, IdempotencyKey
@@ -15,9 +15,12 @@ from service.api.paging import Paged, PageQuery
 from service.api.parts import Given, Parts
 from service.api.paths import RunId
 from service.schemas.not_built import RUN
-from service.schemas.runs import Checkpoint, MetricSeries, Run, RunCreate, Status
+from service.schemas.provenance import Provenance
+from service.schemas.runs import Checkpoint, MetricSeries, ReplayWish, Run, RunCreate, Status
 from service.schemas.wire import Page
 from service.usecases.idempotency import IdempotencyClaim
+
+_VERB_PROBLEMS = (404, 409, 415, 422)
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
 
@@ -84,12 +87,75 @@ def get_run(parts: Given, principal: Reader, run_id: RunId) -> Run:
 
 
 @router.post(
+    "/{run_id}/pause", status_code=200, summary="Put a run aside", dependencies=[NoBody],
+    **describe("runs_pause", problems=_VERB_PROBLEMS, example=examples.RUN),
+)  # fmt: skip
+def pause_run(parts: Given, principal: Writer, run_id: RunId) -> Run:
+    """Ask a run to save where it stands and wait to be resumed."""
+    return parts.runs.pause(principal.project_id, run_id)
+
+
+@router.post(
+    "/{run_id}/resume", status_code=200, summary="Let a run go on", dependencies=[NoBody],
+    **describe("runs_resume", problems=_VERB_PROBLEMS, example=examples.RUN),
+)  # fmt: skip
+def resume_run(parts: Given, principal: Writer, run_id: RunId) -> Run:
+    """Queue a paused run, which goes on from where it was; or take the wish to pause back."""
+    return parts.runs.resume(principal.project_id, run_id)
+
+
+@router.post(
+    "/{run_id}/stop", status_code=200, summary="End a run with its model", dependencies=[NoBody],
+    **describe("runs_stop", problems=_VERB_PROBLEMS, example=examples.RUN),
+)  # fmt: skip
+def stop_run(parts: Given, principal: Writer, run_id: RunId) -> Run:
+    """Ask a run to end with the epoch it is in and keep the model; at once where none began."""
+    return parts.runs.stop(principal.project_id, run_id)
+
+
+@router.post(
     "/{run_id}/cancel", status_code=200, summary="Cancel a run", dependencies=[NoBody],
-    **describe("runs_cancel", problems=(404, 409, 415, 422), example=examples.RUN),
+    **describe("runs_cancel", problems=_VERB_PROBLEMS, example=examples.RUN),
 )  # fmt: skip
 def cancel_run(parts: Given, principal: Writer, run_id: RunId) -> Run:
     """Ask a run to end now; its last checkpoint stays."""
     return parts.runs.cancel(principal.project_id, run_id)
+
+
+@router.post(
+    "/{run_id}/replay", status_code=202, response_model=Run, summary="Do a run again",
+    **describe(
+        "runs_replay", problems=_VERB_PROBLEMS, example=replay_examples.REPLAY,
+        bodies={"application/json": {"schema": ReplayWish, "example": replay_examples.WISH}},
+        is_body_required=False,
+    ),
+)  # fmt: skip
+def replay_run(
+    parts: Given,
+    principal: Writer,
+    key: IdempotencyKey,
+    run_id: RunId,
+    body: Annotated[Body[ReplayWish], json_body(ReplayWish, is_required=False)],
+) -> Response:
+    """Queue a run that repeats this one and says, when it ends, whether every bit is the same."""
+    creation = Creation(parts, principal, key, body.fingerprint)
+    replay = partial(_replay, parts, principal.project_id, run_id, body.value)
+    return creation.answer(202, "/v1/runs", replay)
+
+
+def _replay(
+    parts: Parts, project_id: str, run_id: str, wish: ReplayWish, claim: IdempotencyClaim | None
+) -> Run:
+    return parts.runs.replay(project_id, run_id, wish, idempotency=claim)
+
+
+@router.get(
+    "/{run_id}/provenance", summary="What its weights come from",
+    **describe("runs_provenance", problems=(404,), example=replay_examples.PROVENANCE),
+)  # fmt: skip
+def get_provenance(parts: Given, principal: Reader, run_id: RunId) -> Provenance:
+    """Return the specification, digests, numerics and attempts that a run's weights come from."""
+    return parts.runs.provenance(principal.project_id, run_id)
 
 
 @router.delete(

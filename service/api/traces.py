@@ -9,7 +9,6 @@ from service.api.auth import Reader
 from service.api.bodies import Body, json_body
 from service.api.openapi import describe
 from service.api.parts import Given
-from service.schemas.not_built import VALIDATION
 from service.schemas.trace import Trace, TraceRequest
 
 router = APIRouter(prefix="/v1/networks", tags=["networks"])
@@ -25,7 +24,7 @@ router = APIRouter(prefix="/v1/networks", tags=["networks"])
 def trace_step(
     parts: Given,
     principal: Reader,
-    body: Annotated[Body[TraceRequest], json_body(TraceRequest, VALIDATION)],
+    body: Annotated[Body[TraceRequest], json_body(TraceRequest)],
 ) -> Response:
     """Return one step in every number: forward, loss, gradients beside differences, update."""
     trace = parts.traces.trace(principal.project_id, body.value)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from service.schemas.runs import Run
+    from service.schemas.runs import Replay, Run
 
-_STYLES = {"succeeded": "green", "failed": "red", "cancelled": "yellow"}
+_STYLES = {"succeeded": "green", "stopped": "green", "failed": "red", "cancelled": "yellow"}
 
 
 def run_summary(run: Run) -> Text:
@@ -23,6 +23,10 @@ def run_summary(run: Run) -> Text:
         text.append(f"\n  {run.error.code}: {run.error.detail}", style="red")
     if metrics := format_metrics(run.metrics):
         text.append(f"\n  last epoch: {metrics}")
+    if run.requested is not None:
+        text.append(f"\n  asked to {run.requested}")
+    if run.replay is not None:
+        text.append(f"\n  {_replay(run.replay)}")
     if run.model_id is not None:
         stopping = run.spec.training.early_stopping
         if run.best is not None and stopping is not None and stopping.restore_best:
@@ -45,6 +49,17 @@ def format_metrics(metrics: dict[str, float | int | None]) -> str:
         for name, value in metrics.items()
         if value is not None and name != "epoch"
     )
+
+
+def _replay(replay: Replay) -> str:
+    again = f"{replay.of} again"
+    first = replay.first_difference
+    if replay.identical:
+        return f"{again}: bit for bit the same"
+    if first is not None:
+        values = f"recorded {first.recorded}, now {first.replayed}"
+        return f"{again}: {first.name} of epoch {first.epoch} is different: {values}"
+    return f"{again}{'' if replay.reason is None else f': {replay.reason}'}"
 
 
 def _took(run: Run) -> str:

@@ -11,6 +11,7 @@ from service.client.errors import WaitTimeoutError
 from service.client.pages import Listing
 from service.client.request import ask, create, delete, get, segment
 from service.client.streams import live_events
+from service.schemas.provenance import Provenance
 from service.schemas.runs import TERMINAL, Checkpoint, MetricSeries, Run, RunCreate
 from service.schemas.wire import Page
 
@@ -78,9 +79,47 @@ class Runs:
         """
         return live_events(self._transport, run_id, after)
 
+    def pause(self, run_id: str) -> Run:
+        """Put a run aside with a checkpoint, until it is resumed."""
+        return self._ask(run_id, "pause")
+
+    def resume(self, run_id: str) -> Run:
+        """Let a paused run go on from where it was."""
+        return self._ask(run_id, "resume")
+
+    def stop(self, run_id: str) -> Run:
+        """End a run with the epoch it is in and keep its model."""
+        return self._ask(run_id, "stop")
+
     def cancel(self, run_id: str) -> Run:
         """End a run now; its last checkpoint stays."""
-        return self._transport.read(ask(f"{_path(run_id)}/cancel"), Run)
+        return self._ask(run_id, "cancel")
+
+    def continue_from(
+        self, checkpoint_id: str, *, idempotency_key: str | None = None, **fields: Any
+    ) -> Run:
+        """Go on from a checkpoint as a new run: `continue_from(ckpt, training={"epochs": 200})`.
+
+        What is left out of the fields is as it was in the run that saved it.
+        """
+        return self._begin("continue", checkpoint_id, idempotency_key, fields)
+
+    def warm_start(
+        self, checkpoint_id: str, *, idempotency_key: str | None = None, **fields: Any
+    ) -> Run:
+        """Start a training of its own with the weights of a checkpoint."""
+        return self._begin("warm_start", checkpoint_id, idempotency_key, fields)
+
+    def replay(
+        self, run_id: str, *, start: str = "start", idempotency_key: str | None = None
+    ) -> Run:
+        """Do a run again, from its start or a checkpoint; `replay` of the new run compares them."""
+        asked = create(f"{_path(run_id)}/replay", {"from": start}, idempotency_key)
+        return self._transport.read(asked, Run)
+
+    def provenance(self, run_id: str) -> Provenance:
+        """Return what a run's weights come from."""
+        return self._transport.read(get(f"{_path(run_id)}/provenance"), Provenance)
 
     def delete(self, run_id: str) -> None:
         """Delete a run that has ended."""
@@ -102,6 +141,15 @@ class Runs:
         """Iterate over the saved weights."""
         path = f"{_path(run_id)}/checkpoints"
         return Listing(self._transport, path, Page[Checkpoint], limit=limit)
+
+    def _ask(self, run_id: str, verb: str) -> Run:
+        return self._transport.read(ask(f"{_path(run_id)}/{verb}"), Run)
+
+    def _begin(
+        self, mode: str, checkpoint_id: str, idempotency_key: str | None, fields: dict[str, Any]
+    ) -> Run:
+        parent = {"checkpoint_id": checkpoint_id, "mode": mode}
+        return self.create(idempotency_key=idempotency_key, parent=parent, **fields)
 
 
 def _path(run_id: str) -> str:

@@ -36,15 +36,9 @@ class Part:
     parts: Mapping[str, Part] = field(default_factory=dict)
 
 
-TRAINING = Part(fields={"checkpoint_every": (None, "auto")})
-VALIDATION = Part(parts={"training": TRAINING})
 RUN = Part(
-    fields={"parent": NULL},
     values={"network": RECIPES},
-    parts={
-        "training": TRAINING,
-        "split": Part(fields={"column": NULL}, values={"method": SPLIT_METHODS}),
-    },
+    parts={"split": Part(fields={"column": NULL}, values={"method": SPLIT_METHODS})},
 )
 
 

@@ -91,5 +91,9 @@ class RunTraining(TrainingSpec):
     @classmethod
     def of(cls, training: TrainingSpec, checkpoint_every: int | None) -> Self:
         """Return a training of the engine's with its checkpoints."""
-        plain = {field.name: getattr(training, field.name) for field in fields(TrainingSpec)}
-        return cls(**plain, checkpoint_every=checkpoint_every)
+        return cls(**engine_fields(training), checkpoint_every=checkpoint_every)
+
+
+def engine_fields(training: TrainingSpec) -> dict[str, Any]:
+    """Return what the engine knows of a training, by field."""
+    return {field.name: getattr(training, field.name) for field in fields(TrainingSpec)}

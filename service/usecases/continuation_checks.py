@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import safetensors.numpy
 
 from service.errors import InvalidRequestError, Problem
-from workers.engine.optimizers.slots import slot_shapes
 from workers.engine.spec import SplitSpec, TrainingSpec
 from workers.modelling.codec import CodecError, weights_from_state
 from workers.modelling.plan import ModelPlan
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from service.schemas.runs import RunWish
     from service.store.blobs import Blobs
     from service.usecases.continuation import Beginning
-    from workers.engine.spec import Optimizer
 
     Shapes = Mapping[str, tuple[int, ...]]
 
@@ -106,15 +104,9 @@ def _changed_training(beginning: Beginning, plan: ModelPlan) -> Iterator[Problem
         old, new = (getattr(training, field.name) for training in (spec.training, plan.training))
         if field.name not in _PATCHABLE and old != new:
             yield _mismatch(f"/training/{field.name}")
-    yield from _changed_optimizer(spec.training.optimizer, plan.training.optimizer)
-
-
-def _changed_optimizer(old: Optimizer, new: Optimizer) -> Iterator[Problem]:
-    if old.type != new.type:
+    if plan.training.optimizer.type != spec.training.optimizer.type:
+        # Its slots are of no use to another one.
         yield _mismatch("/training/optimizer/type")
-    elif slot_shapes(old, 1) != slot_shapes(new, 1):
-        # Momentum switched on, say: there is nothing in the state that it could go on with.
-        yield _mismatch("/training/optimizer")
 
 
 def _weights(session: Session, blobs: Blobs, beginning: Beginning) -> bytes:

@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from service.errors import InvalidRequestError, Problem
+from service.schemas.training import engine_fields
 from service.usecases.plans import named_targets, network_of
 from workers.modelling.plan import ModelWish
 
@@ -60,7 +61,7 @@ def model_wish(
         chosen["split"] = {"validation": 0.0, "test": 0.0}
     if run is not None:
         chosen = _of_run(run) | chosen
-        training = _shallow(run.training) | training
+        training = engine_fields(run.training) | training
     return ModelWish(**chosen, training=training)
 
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import TypeAdapter
 
-from service.api import catalog_examples, examples, trace_examples
+from service.api import catalog_examples, examples, replay_examples, trace_examples
 from service.schemas.catalog import CatalogEntry
 from service.schemas.datasets import Dataset, DatasetOptions, DatasetRows
 from service.schemas.events import Event
 from service.schemas.models import Model, PredictRequest, PredictResponse
 from service.schemas.networks import Network, NetworkCreate, NetworkValidate, NetworkValidation
-from service.schemas.runs import Checkpoint, MetricSeries, Run, RunCreate
+from service.schemas.provenance import Provenance
+from service.schemas.runs import Checkpoint, MetricSeries, ReplayWish, Run, RunCreate
 from service.schemas.service import LimitInfo, Ready
 from service.schemas.trace import Trace, TraceRequest
 from service.schemas.wire import Page
@@ -44,6 +45,9 @@ EXAMPLES = [
     (Page[CatalogEntry], catalog_examples.LOSSES),
     (TraceRequest, trace_examples.REQUEST),
     (Trace, trace_examples.TRACE),
+    (ReplayWish, replay_examples.WISH),
+    (Run, replay_examples.REPLAY),
+    (Provenance, replay_examples.PROVENANCE),
 ]
 
 
@@ -129,7 +133,7 @@ def test_every_create_takes_an_idempotency_key_and_a_stream_its_position(
     client: TestClient,
 ) -> None:
     paths = client.get("/openapi.json").json()["paths"]
-    for path in ("/v1/datasets", "/v1/networks", "/v1/runs"):
+    for path in ("/v1/datasets", "/v1/networks", "/v1/runs", "/v1/runs/{run_id}/replay"):
         assert "Idempotency-Key" in _headers(paths[path]["post"])
     assert "Last-Event-ID" in _headers(paths["/v1/runs/{run_id}/events"]["get"])
 

@@ -43,6 +43,7 @@ from workers.machine import memory_bytes
 from workers.modelling.scratch import Scratch
 from workers.presence import INTERVAL_S, Ledger, Presence
 from workers.runner import Runner
+from workers.termination import Termination
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +54,8 @@ _MEMORY_MARGIN = 2
 _POOL_STOP_S = 1.5
 
 settings, limits = load_settings(os.environ)
+
+termination = Termination()
 
 # Made before the pool forks: the main process writes, the pool processes read.
 _drain_flag = mmap.mmap(-1, 1)
@@ -132,7 +135,7 @@ def runner() -> Runner:
         worker_id=_worker_id,
         lease_s=settings.lease_seconds,
         clock=SystemClock(),
-        is_draining=lambda: _drain_flag[0] != 0,
+        is_draining=lambda: _drain_flag[0] != 0 or termination.is_wanted,
         ring_next=Reconciler(sessions, broker, limits.runs_running).ring,
         scratch=Scratch(settings.state_dir),
         kernels=kernels_for(settings.device),
@@ -150,8 +153,7 @@ class LeavingStep(bootsteps.StartStopStep):  # type: ignore[misc]
 
     def stop(self, _worker: Any) -> None:
         """Tell the trainings to put their work away; not everything that ends it is a signal."""
-        if not _drain_flag[0]:
-            _drain()
+        _drain()
 
 
 class PresenceStep(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -211,6 +213,9 @@ def _arrive(**_: Any) -> None:
 
 
 def _drain(**_: Any) -> None:
+    if _drain_flag[0]:
+        # A second signal does not buy more time: whoever sends them counts from the first.
+        return
     _drain_flag[0] = 1
     # What is not put away by then comes back through its lease, as after a crash.
     signal.signal(signal.SIGALRM, lambda *_: os._exit(1))

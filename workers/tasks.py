@@ -6,7 +6,7 @@ from celery import signals
 
 from service.ids import has_shape
 from service.store.broker import CANARY_TASK, TASK
-from workers.app import app, ear, runner
+from workers.app import app, ear, runner, termination
 from workers.hearing import answer_at_once
 
 __all__ = ["app", "canary", "train"]
@@ -16,7 +16,8 @@ __all__ = ["app", "canary", "train"]
 def train(run_id: str) -> None:
     """Train a run; a message that is lost, repeated or forged does no harm."""
     if has_shape(run_id, "run"):
-        runner().run(run_id)
+        with termination.postponed():
+            runner().run(run_id)
 
 
 @app.task(name=CANARY_TASK)

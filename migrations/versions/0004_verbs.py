@@ -31,6 +31,15 @@ def upgrade() -> None:
     for table, column, kind in COLUMNS:
         op.add_column(table, sa.Column(column, kind, nullable=True))
     op.create_index("ix_runs_replay_of", "runs", ["replay_of"])
+    unfinished = sa.text("status IN ('queued', 'running', 'paused')")
+    op.create_index(
+        "ix_runs_unfinished",
+        "runs",
+        ["deadline_at"],
+        sqlite_where=unfinished,
+        postgresql_where=unfinished,
+    )
+    op.create_index("ix_runs_project_id_status_id", "runs", ["project_id", "status", "id"])
     op.create_table(
         "pulses",
         sa.Column("duty", sa.String(32), nullable=False),
@@ -41,6 +50,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("pulses")
-    op.drop_index("ix_runs_replay_of", "runs")
+    for index in ("ix_runs_project_id_status_id", "ix_runs_unfinished", "ix_runs_replay_of"):
+        op.drop_index(index, "runs")
     for table, column, _ in reversed(COLUMNS):
         op.drop_column(table, column)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from service.settings import RUNS_RUNNING
 from service.store.instants import db_now
-from service.store.tables import RunRow
+from service.store.tables import RunRow, is_unfinished
 from service.usecases import journal, pulses
 from service.usecases.bells import Bells
 from service.usecases.claims import NewEvent
@@ -67,8 +67,8 @@ class Reconciler:
         return self._each(expired, _reap)
 
     def _fail_overdue(self) -> tuple[str, ...]:
-        waiting = RunRow.status.in_(("queued", "paused"))
-        return self._each((waiting, RunRow.deadline_at <= db_now()), _fail_overdue)
+        waiting = (is_unfinished(), RunRow.status != "running")
+        return self._each((*waiting, RunRow.deadline_at <= db_now()), _fail_overdue)
 
     def _each(
         self,

@@ -9,7 +9,7 @@ from service.store.tables.networks import NetworkRow
 from service.store.tables.progress import CheckpointRow, EpochRow, EventRow
 from service.store.tables.projects import ApiKeyRow, ProjectRow
 from service.store.tables.pulses import PulseRow
-from service.store.tables.runs import RunRow
+from service.store.tables.runs import RunRow, is_unfinished
 from service.store.tables.workers import WorkerRow
 
 __all__ = [
@@ -29,4 +29,5 @@ __all__ = [
     "PulseRow",
     "RunRow",
     "WorkerRow",
+    "is_unfinished",
 ]

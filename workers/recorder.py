@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 _FLUSH_S = 0.5
 _FLUSH_WITHOUT_NEWS_S = 2.0
-# Of the time, what writing may take.
-_WRITING_SHARE = 0.05
+# Of the time, what writing metrics may take, and writing checkpoints: together with all else that
+# surrounds the engine no more than a twentieth.
+_WRITING_SHARE = 0.02
 
 
 class Recorder:
@@ -71,6 +72,7 @@ class Recorder:
 
     def keep_up(self, state: TrainingState) -> None:
         """Write what is due."""
+        self.saving.look(state)
         now_s = self._clock.monotonic_s()
         is_checkpoint_due = self.saving.is_due(state)
         has_news = is_checkpoint_due or bool(self._epochs)
@@ -80,11 +82,13 @@ class Recorder:
         checkpoint = self.saving.checkpoint(state) if is_checkpoint_due else None
         self._write(self.part(state, checkpoint=checkpoint))
         written_s = self._clock.monotonic_s()
-        # On a slow disk it happens less often.
+        # On a slow disk it happens less often. After a checkpoint, only checkpoints do: those who
+        # watch the curve need not wait for what a large state took.
         pause_s = (written_s - now_s) / _WRITING_SHARE
-        self._flush_due_s = written_s + max(_FLUSH_S, pause_s)
         if is_checkpoint_due:
             self.saving.saved(state, pause_s=pause_s)
+            pause_s = _FLUSH_S
+        self._flush_due_s = written_s + max(_FLUSH_S, pause_s)
 
     def saved_part(self, state: TrainingState) -> ProgressPart:
         """Return, and forget, everything that was not written yet, and the state as it is."""
@@ -109,6 +113,9 @@ class Recorder:
             epochs=epochs,
             best=self._best(state),
             checkpoint=checkpoint,
+            best_weights=None
+            if checkpoint is None
+            else self.saving.best_weights(state, checkpoint),
             events=events,
             numerics=numerics,
         )

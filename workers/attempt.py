@@ -65,7 +65,7 @@ class Attempt:
         events = beginning.events + (_warnings(prepared) if claim.attempt == 1 else ())
         pace = Pace(claim, state, len(prepared.data.X), self.clock)
         saving = Saving(
-            prepared.network.layout,
+            prepared.network,
             state,
             interval_s=self.checkpoint_s,
             every_epochs=training.checkpoint_every,

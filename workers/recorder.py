@@ -113,9 +113,7 @@ class Recorder:
             epochs=epochs,
             best=self._best(state),
             checkpoint=checkpoint,
-            best_weights=None
-            if checkpoint is None
-            else self.saving.best_weights(state, checkpoint),
+            best_weights=self.saving.best_weights(state, checkpoint),
             events=events,
             numerics=numerics,
         )

@@ -2,40 +2,64 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from service.usecases.claims import NewCheckpoint
-from workers.modelling.codec import state_to_bytes
+from workers.engine.tensors import Array
+from workers.modelling.codec import state_to_bytes, weights_to_bytes
 
 if TYPE_CHECKING:
     from service.clock import Clock
-    from workers.engine.tensors import Layout
+    from workers.engine.network import Network
     from workers.engine.training import TrainingState
+
+
+@dataclass(frozen=True)
+class _Best:
+    """The best epoch so far; its parameters, where the training itself does not keep them."""
+
+    epoch: int
+    step: int
+    parameters: Array | None
 
 
 class Saving:
     """Checkpoints by the clock, wherever training stands then, and after every so many epochs.
 
     By the clock also in the middle of an epoch: one that takes longer than the interval would
-    otherwise be begun again and again on a machine that often fails.
+    otherwise be begun again and again on a machine that often fails. The weights of the best epoch
+    go along, for that epoch seldom ends when a checkpoint is due.
     """
 
     def __init__(
         self,
-        layout: Layout,
+        network: Network,
         state: TrainingState,
         *,
         interval_s: float,
         every_epochs: int | None,
         clock: Clock,
     ) -> None:
-        """Begin at `state`; `layout` names the tensors in it."""
-        self._layout = layout
+        """Begin at `state`; what it holds of earlier epochs was saved with it."""
+        self._network = network
         self._interval_s = interval_s
         self._every_epochs = every_epochs
         self._clock = clock
         self._due_s = clock.monotonic_s() + interval_s
         self._epoch = state.epoch
+        self._best: _Best | None = None
+        self._best_epoch = state.best_epoch
+
+    def look(self, state: TrainingState) -> None:
+        """Keep the weights of an epoch that has just ended and is the best so far."""
+        if state.step_in_epoch or state.best_epoch != state.epoch or not state.epoch:
+            return
+        if state.epoch != self._best_epoch:
+            keeps = state.best_parameters is not None
+            copy = None if keeps else state.to_host(state.epoch_parameters).copy()
+            self._best = _Best(state.epoch, state.step, copy)
+            self._best_epoch = state.epoch
 
     def is_due(self, state: TrainingState) -> bool:
         """Tell whether the state as it is ought to be saved; the last one is, as the final one."""
@@ -58,9 +82,29 @@ class Saving:
             is_best=state.best_epoch == state.epoch and state.step_in_epoch == 0,
         )
 
+    def best_weights(
+        self, state: TrainingState, beside: NewCheckpoint | None
+    ) -> NewCheckpoint | None:
+        """Return, and forget, the best epoch's weights, to be saved beside a checkpoint of another.
+
+        None where `beside` is its own or none, or where they were saved already.
+        """
+        if beside is None:
+            return None
+        best, self._best = self._best, None
+        if best is None or beside.is_best:
+            return None
+        parameters = best.parameters
+        if parameters is None:
+            parameters = state.to_host(state.best_parameters)
+        weights = weights_to_bytes(self._network, parameters)
+        return NewCheckpoint(
+            kind="best", epoch=best.epoch, step=best.step, weights=weights, is_best=True
+        )
+
     def state_bytes(self, state: TrainingState) -> bytes:
         """Return the state alone, for a checkpoint of another kind."""
-        return state_to_bytes(state, self._layout)
+        return state_to_bytes(state, self._network.layout)
 
     def is_wished(self, state: TrainingState) -> bool:
         """Tell whether an epoch has just ended after which the run's owner wants a checkpoint."""

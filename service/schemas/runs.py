@@ -260,7 +260,7 @@ class Checkpoint(Wire):
     run_id: str
     epoch: int = Field(description="Whose weights these are: early stopping goes back to the best.")
     step: int = Field(description="Steps done when it was saved.")
-    kind: Literal["initial", "periodic", "final"]
+    kind: Literal["initial", "periodic", "best", "final"]
     bytes: int
     sha256: str
     created_at: UtcTime

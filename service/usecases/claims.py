@@ -101,7 +101,7 @@ class EpochMetrics:
 class NewCheckpoint:
     """A state to go on from, weights to download, or both; safetensors bytes."""
 
-    kind: Literal["initial", "periodic", "final"]
+    kind: Literal["initial", "periodic", "best", "final"]
     epoch: int
     step: int
     state: bytes | None = None
@@ -136,6 +136,8 @@ class ProgressPart:
     epochs: tuple[EpochMetrics, ...] = ()
     best: BestEpoch | None = None
     checkpoint: NewCheckpoint | None = None
+    best_weights: NewCheckpoint | None = None
+    """Those of the best epoch, where `checkpoint` is another's."""
     events: tuple[NewEvent, ...] = ()
     numerics: Mapping[str, Any] | None = None
     """Fingerprint of this attempt; one that differs from the recorded one marks the run."""

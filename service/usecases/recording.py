@@ -28,8 +28,9 @@ def record(session: Session, blobs: Blobs, row: RunRow, part: ProgressPart) -> N
         row.reproducible = False
         events.append(_nondeterminism(recorded))
     events += _numerics_events(row, part)
-    if part.checkpoint is not None:
-        events += _checkpoint_events(session, blobs, row, part.checkpoint)
+    for new in (part.best_weights, part.checkpoint):
+        if new is not None:
+            events += _checkpoint_events(session, blobs, row, new)
     session.flush()
     journal.append(session, row.id, [*events, *part.events])
 

@@ -154,6 +154,27 @@ def test_epoch_0_the_best_the_last_and_the_one_before_are_kept(
     assert (best.epoch, best.id) == (best_epoch, run.best.checkpoint_id)
 
 
+@pytest.mark.parametrize("looks", [None, 2 + 5 * STEPS + 3])
+@pytest.mark.parametrize("stopping", [None, {"patience": 100, "restore_best": False}])
+def test_the_weights_of_the_best_epoch_are_kept_although_no_checkpoint_was_due(
+    world: World, looks: int | None, stopping: Any
+) -> None:
+    too_fast = {"type": "sgd", "learning_rate": 0.07}
+    spec = {**SPEC, "epochs": 9, "optimizer": too_fast, "early_stopping": stopping}
+    run_id = create(world, **spec)
+    if looks is not None:
+        train(world, run_id, Looks(looks, lambda: True))
+    run = train(world, run_id)
+    assert run.best is not None
+    kept = [(row.kind, row.epoch) for row in states(world, run.id) if row.kind != "periodic"]
+    assert kept == [("final", 9), ("best", 1), ("initial", 0)]
+    [best] = [row for row in states(world, run.id) if row.is_best]
+    assert (best.kind, best.id, run.best.epoch) == ("best", run.best.checkpoint_id, 1)
+    shorter = train(world, create(world, **{**spec, "epochs": 1}))
+    [final] = [row for row in states(world, shorter.id) if row.kind == "final"]
+    assert best.weights_sha256 == final.weights_sha256
+
+
 def test_weights_of_any_checkpoint_are_those_that_its_model_would_have_had(world: World) -> None:
     saved: list[tuple[int, bytes]] = []
     run_id = create(world, **{**SPEC, "epochs": 6, "checkpoint_every": 2})

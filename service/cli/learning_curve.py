@@ -14,19 +14,22 @@ if TYPE_CHECKING:
 LOGARITHMIC = ("train_loss", "val_loss")
 BARS = "▁▂▃▄▅▆▇█"
 GAP = " "
-SHOWN = ("train_loss", "val_loss", "val_accuracy", "val_r2")
 WIDTH = 40
 
 
 def learning_curve(series: MetricSeries) -> list[str]:
-    """Return a line per metric: its name, its course, its first and its last value.
+    """Return a line per metric that the run has, the losses first.
 
-    Losses are drawn by their logarithm.
+    A line is the name, the course, the first and the last value. Losses are drawn by their
+    logarithm.
     """
+    found = {name: values for name, values in series.series.items() if values}
+    names = sorted(found, key=lambda name: LOGARITHMIC.index(name) if name in LOGARITHMIC else 9)
+    width = max(map(len, names), default=0)
     return [
-        f"{name:<12}  {sparkline(_scaled(name, values), width=WIDTH)}  {_ends(values)}"
-        for name in SHOWN
-        if (values := series.series.get(name))
+        f"{name:<{width}}  {sparkline(_scaled(name, found[name]), width=WIDTH)}  "
+        f"{_ends(found[name])}"
+        for name in names
     ]
 
 

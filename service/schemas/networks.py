@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -71,6 +71,9 @@ class NetworkValidate(Wire):
     training: TrainingWish = TrainingWish()
     dataset_id: str | None = None
     target: TargetColumns | None = None
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description='Whose time an epoch is told in; "auto" is that of a CPU.'
+    )
 
 
 class LayerShape(Wire):

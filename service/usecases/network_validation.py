@@ -34,7 +34,7 @@ def validate(
 ) -> NetworkValidation:
     """Return what the network would be on a table, or as much as is known without one.
 
-    `speed` is a worker's; without one nothing is said of time.
+    `speed` is that of a worker of the wished device; without one nothing is said of time.
     """
     model_wish = ModelWish(
         target=named_targets(wish.target or ""),
@@ -43,14 +43,20 @@ def validate(
     )
     if profile is None or wish.target is None:
         warning = "Without a dataset and a target the number of inputs and outputs is open."
-        found = check_open_wish(model_wish, plan_limits(limits))
-        warnings = [warning, *(other.detail for other in found.warnings)]
-        return _without_table(wish, warnings=warnings, errors=_items(found.problems))
+        open_wish = check_open_wish(model_wish, plan_limits(limits))
+        warnings = [warning, *(other.detail for other in open_wish.warnings)]
+        return _without_table(wish, warnings=warnings, errors=_items(open_wish.problems))
     try:
         plan = resolve(model_wish, profile, plan_limits(limits))
     except PlanError as error:
         return _without_table(wish, warnings=[], errors=_items(error.problems))
-    return _on_table(plan, profile, speed)
+    found = _on_table(plan, profile, speed)
+    if speed is None:
+        worker = "GPU worker" if wish.device == "cuda" else "worker"
+        found.warnings.append(
+            f"No {worker} has said how fast it trains: the time of an epoch is unknown."
+        )
+    return found
 
 
 def plan_limits(limits: Limits) -> PlanLimits:
@@ -74,8 +80,6 @@ def _on_table(plan: ModelPlan, profile: TableProfile, speed: Speed | None) -> Ne
     n_train, n_validation = planned_rows(plan, profile)
     estimate = cost.estimate(network, plan.training, n_train, n_validation)
     warnings = [warning.detail for warning in plan.warnings]
-    if speed is None:
-        warnings.append("No worker has said how fast it trains: the time of an epoch is unknown.")
     return NetworkValidation(
         resolved=ResolvedNetwork(network=plan.network, training=plan.training),
         layers=[

@@ -110,10 +110,10 @@ class Networks:
             NotFoundError: no such dataset in this project.
         """
         profile = self._profile(project_id, wish.dataset_id)
-        return validate(wish, profile, self._limits, self._speed())
+        return validate(wish, profile, self._limits, self._speed(wish))
 
-    def _speed(self) -> Speed | None:
-        said = Workers(self._sessions).speed()
+    def _speed(self, wish: NetworkValidate) -> Speed | None:
+        said = Workers(self._sessions).speed("cuda" if wish.device == "cuda" else "cpu")
         return None if said is None else Speed.from_plain(said)
 
     def _profile(self, project_id: str, dataset_id: str | None) -> TableProfile | None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from service.schemas.runs import RunSpec
 from service.store.instants import db_now
 from service.usecases import checkpointing, journal, metrics
 from service.usecases.claims import NewEvent
 from service.usecases.finite import finite
+from service.usecases.rate_changes import rate_changes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from sqlalchemy.orm import Session
 
@@ -22,8 +24,9 @@ if TYPE_CHECKING:
 def record(session: Session, blobs: Blobs, row: RunRow, part: ProgressPart) -> None:
     """Write a piece of progress; the caller holds the row's lock under the row's fence."""
     recorded = metrics.record(session, row.id, row.fence, part.epochs)
+    changes = _rate_changes(row, part)
     _advance(row, part)
-    events = list(_epoch_events(part, recorded))
+    events = list(_epoch_events(part, recorded, changes))
     if recorded.differing:
         row.reproducible = False
         events.append(_nondeterminism(recorded))
@@ -59,9 +62,20 @@ def _advance(row: RunRow, part: ProgressPart) -> None:
         }
 
 
-def _epoch_events(part: ProgressPart, recorded: metrics.Recorded) -> Iterator[NewEvent]:
+def _rate_changes(row: RunRow, part: ProgressPart) -> dict[int, NewEvent]:
+    if not any("learning_rate" in epoch.values for epoch in part.epochs):
+        return {}
+    schedule = RunSpec.model_validate_json(row.spec).training.schedule
+    return dict(rate_changes(schedule, row.metrics, part.epochs))
+
+
+def _epoch_events(
+    part: ProgressPart, recorded: metrics.Recorded, changes: Mapping[int, NewEvent]
+) -> Iterator[NewEvent]:
     for epoch in part.epochs:
         if epoch.epoch in recorded.new_epochs:
+            if epoch.epoch in changes:
+                yield changes[epoch.epoch]
             yield NewEvent(
                 type="epoch.completed",
                 message=f"Epoch {epoch.epoch} is completed.",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import delete, func, select, update
 
+from service.store.broker import QUEUES
 from service.store.db import upsert
 from service.store.instants import db_now
 from service.store.tables import WorkerRow
@@ -110,10 +111,10 @@ class Workers:
         with self._sessions.read() as session:
             return session.scalar(select(func.count()).where(*is_alive())) or 0
 
-    def speed(self) -> dict[str, float] | None:
-        """Return how fast the worker that came last trains; None where none has said."""
+    def speed(self, device: Literal["cpu", "cuda"] = "cpu") -> dict[str, float] | None:
+        """Return how fast the worker of this device that came last trains; None: none has said."""
         with self._sessions.read() as session:
-            return latest_speed(session)
+            return latest_speed(session, device)
 
     def forget(self) -> int:
         """Delete workers silent for a day; return how many."""
@@ -135,15 +136,17 @@ def capacities(session: Session) -> dict[str, Capacity]:
     return able
 
 
-def latest_speed(session: Session) -> dict[str, float] | None:
-    """Return how fast the worker that came last trains; None where none has said."""
+def latest_speed(
+    session: Session, device: Literal["cpu", "cuda"] = "cpu"
+) -> dict[str, float] | None:
+    """Return how fast the worker of this device that came last trains; None: none has said."""
     latest = (
-        select(WorkerRow.speed)
+        select(WorkerRow.queues, WorkerRow.speed)
         .where(*is_alive(), WorkerRow.speed.is_not(None))
         .order_by(WorkerRow.created_at.desc())
-        .limit(1)
     )
-    return session.scalar(latest)
+    said = session.execute(latest)
+    return next((speed for queues, speed in said if QUEUES[device] in queues), None)
 
 
 def is_alive() -> tuple[ColumnElement[bool], ...]:

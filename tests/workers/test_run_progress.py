@@ -62,6 +62,14 @@ def test_every_figure_of_an_epoch_is_in_the_curve(world: World) -> None:
     assert (run.best.monitor, run.best.value) == ("val_r2", max(x or 0.0 for x in curve["val_r2"]))
 
 
+def test_each_milestone_of_the_learning_rate_is_told(world: World) -> None:
+    schedule = {"type": "step", "every": 2, "factor": 0.1}
+    run = train(world, create(world, epochs=6, early_stopping=None, schedule=schedule))
+    told = [e.data for e in world.story(run.id) if e.type == "learning_rate.changed"]
+    assert [change["epoch"] for change in told] == [3, 5]
+    assert told[0]["to"] == pytest.approx(told[0]["from"] / 10)
+
+
 def test_a_list_of_targets_stays_a_list_to_the_model_and_its_report(world: World) -> None:
     run = train(world, world.create(target=["y"], features=["x"], training={"epochs": 3}).id)
     assert (run.status, run.target) == ("succeeded", ["y"])

@@ -97,6 +97,19 @@ def test_no_time_is_told_where_no_worker_has_said_its_speed(
     assert any("how fast it trains" in warning for warning in found["warnings"])
 
 
+def test_the_time_on_a_gpu_is_not_told_from_that_on_a_cpu(
+    client: TestClient,
+    dataset: dict[str, Any],
+    worker_with_speed: Callable[[dict[str, float] | None], None],
+) -> None:
+    worker_with_speed(Speed(1e11, 1e-6, 1e-5, 1.0).to_plain())
+    body = {"network": NETWORK, "dataset_id": dataset["id"], "target": "kind"}
+    assert _validate(client, **body, device="cpu")["seconds_per_epoch"] > 0.0
+    found = _validate(client, **body, device="cuda")
+    assert found["seconds_per_epoch"] is None
+    assert [w for w in found["warnings"] if w.startswith("No GPU worker has said")]
+
+
 def test_without_a_table_what_hangs_on_the_inputs_is_open(client: TestClient) -> None:
     found = _validate(client, network=NETWORK)
     assert [layer["name"] for layer in found["layers"]] == NAMES

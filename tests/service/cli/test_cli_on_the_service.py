@@ -44,6 +44,9 @@ def test_from_a_file_to_a_prediction(slope: Slope, tmp_path: Path) -> None:
     assert slope("watch", run["id"]).code == 0
     assert run["model_id"] in slope("models").out
 
+    assert "agree" in slope("trace", run["dataset_id"], "--target", "y", "--network", "4,4").out
+    assert "agree" in slope("trace", run["best"]["checkpoint_id"], "--row", "5").out
+
     by_row = slope("predict", "line", "--row", "x=10", "--json").json()
     assert by_row["predictions"][0]["value"] == pytest.approx(21.0, rel=0.01)
     new = tmp_path / "new.csv"

@@ -104,12 +104,14 @@ def test_a_sparkline_shows_the_whole_curve(values: list[float | None], drawn: st
 
 def test_a_learning_curve_names_its_ends() -> None:
     series: dict[str, list[float | None]] = {
-        "train_loss": [2.0, 0.5],
-        "val_loss": [1.0, None],
         "val_mae": [3.0, 2.0],
+        "val_loss": [1.0, None],
+        "train_loss": [2.0, 0.5],
+        "learning_rate": [],
     }
     lines = learning_curve(MetricSeries(epochs=[1, 2], series=series, nonfinite={}))
     assert [line.split() for line in lines] == [
         ["train_loss", "█▁", "2", "to", "0.5"],
         ["val_loss", "▁", "1", "to", "not", "finite"],
+        ["val_mae", "█▁", "3", "to", "2"],
     ]

@@ -106,7 +106,7 @@ def _trainings_and_predictions(service: Service) -> list[Figure]:
         (row,) = client.datasets.rows(dataset.id, limit=1).rows
     del row["species"]
     return [
-        Figure("POST /v1/runs to the first epoch", "s", waits, 0.5),
+        Figure("POST /v1/runs to the first epoch", "s", waits, 0.3),
         Figure("server CPU of a one-row prediction", "ms", _prediction_ms(service, row), 1.0),
     ]
 

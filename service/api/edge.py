@@ -20,6 +20,8 @@ from service.api.receipt import new_request_id
 from service.errors import SlopeError, UnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from service.settings import Limits
@@ -40,7 +42,7 @@ class Edge:
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self._app = app
         self._limits = limits
-        self._n_running = 0
+        self.n_running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or hand the lifespan on."""
@@ -49,10 +51,10 @@ class Edge:
             return
         request_id = new_request_id()
         scope.setdefault("state", {})["request_id"] = request_id
-        answer = _Answer(send, request_id)
-        self._n_running += 1
+        place = _Place(self)
+        answer = _Answer(send, request_id, place)
         try:
-            if self._n_running > self._limits.requests_at_once:
+            if self.n_running > self._limits.requests_at_once:
                 raise UnavailableError("server", retry_after_s=1.0)
             check_declared_length(scope, self._limits)
             await self._app(scope, receive, answer)
@@ -68,7 +70,7 @@ class Edge:
             log.exception("%s failed: %s %s", request_id, scope["method"], scope["path"][:200])
             await answer.problem(500, internal_error_body(request_id), {})
         finally:
-            self._n_running -= 1
+            place.leave()
 
 
 def _is_departure(error: BaseException) -> bool:
@@ -78,11 +80,26 @@ def _is_departure(error: BaseException) -> bool:
     return isinstance(error, BrokenResourceError | ClientDisconnect)
 
 
+class _Place:
+    """A request's place among those that run at once; taken when made, left once."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge: Edge | None = edge
+        edge.n_running += 1
+
+    def leave(self) -> None:
+        """Make room for another request."""
+        if self._edge is not None:
+            self._edge.n_running -= 1
+            self._edge = None
+
+
 class _Answer:
     """The sending side of one request: adds the headers, knows whether the answer has begun."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, place: _Place) -> None:
         self._send = send
+        self._place = place
         self._request_id = request_id.encode("ascii")
         self._has_begun = False
 
@@ -94,6 +111,9 @@ class _Answer:
             headers.extend(item for item in _HEADERS.items() if item[0] not in present)
             headers.append((b"x-request-id", self._request_id))
             message["headers"] = headers
+            if _is_stream(headers):
+                # It waits rather than runs, for hours, and has a limit of its own.
+                self._place.leave()
         await self._send(message)
 
     async def problem(self, status: int, body: bytes, headers: dict[str, str]) -> None:
@@ -108,3 +128,10 @@ class _Answer:
         ]
         await self({"type": "http.response.start", "status": status, "headers": head})
         await self._send({"type": "http.response.body", "body": body})
+
+
+def _is_stream(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    return any(
+        name.lower() == b"content-type" and value.startswith(b"text/event-stream")
+        for name, value in headers
+    )

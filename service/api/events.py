@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.routing import APIRoute
-from fastapi.sse import EventSourceResponse, ServerSentEvent
+from fastapi.sse import EventSourceResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Match
@@ -83,19 +83,21 @@ def _position(request: Request, after: int) -> int:
     return int(last)
 
 
-@streams.get(
-    "/v1/runs/{run_id}/events", response_class=EventSourceResponse, include_in_schema=False
-)
+@streams.get("/v1/runs/{run_id}/events", response_model=None, include_in_schema=False)
 async def stream_events(
     run_id: RunId, start: Annotated[tuple[EventFeed, int, str, bool], Depends(_start)]
-) -> AsyncIterator[ServerSentEvent]:
+) -> EventSourceResponse:
     """Send events as they happen, from a position on; the stream ends after the final status."""
     feed, after, owner, is_over = start
-    with feed.listen(run_id, after, owner=owner, is_over=is_over) as listener:
-        async for event in listener:
-            yield ServerSentEvent(
-                id=str(event.seq), event=event.type, raw_data=event.model_dump_json()
-            )
+
+    # Not as FastAPI would, event by event: with hundreds of listeners that costs ten times as
+    # much, for each event is written anew for each of them.
+    async def told() -> AsyncIterator[bytes]:
+        with feed.listen(run_id, after, owner=owner, is_over=is_over) as listener:
+            async for data in listener:
+                yield data
+
+    return EventSourceResponse(told(), headers={"X-Accel-Buffering": "no"})
 
 
 @lists.get(

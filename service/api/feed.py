@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from starlette.concurrency import run_in_threadpool
 
 from service.errors import QuotaExceededError, UnavailableError
 from service.schemas.runs import TERMINAL
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
     from service.schemas.events import Event
     from service.usecases.events import Events
@@ -22,6 +24,31 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.1
 _PAUSE_SECONDS = 2.0
+
+# What waits for one reader at most. Five hundred readers that stopped reading then hold some
+# twenty-five megabytes, if each follows a run of its own.
+BATCH = 100
+# Proxies close a connection on which nothing is said, many after a minute.
+_SIGN_OF_LIFE_S = 15.0
+# What one look at the database brings, whoever has how much to catch up with.
+_AT_ONCE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event as it is sent: written once, however many listen."""
+
+    seq: int
+    data: bytes
+    is_final: bool
+
+    @classmethod
+    def of(cls, event: Event) -> Told:
+        """Write an event down."""
+        is_final = event.type == "run.status_changed" and event.data.get("to") in TERMINAL
+        text = event.model_dump_json()
+        data = format_sse_event(id=str(event.seq), event=event.type, data_str=text)
+        return cls(event.seq, data, is_final)
 
 
 class Listener:
@@ -33,31 +60,39 @@ class Listener:
         self.position = after
         self.is_over = is_over
         """Whether the run has ended: what is there now is all that will come."""
-        self._waiting: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._waiting: asyncio.Queue[Sequence[Told]] = asyncio.Queue()
 
     @property
     def is_hungry(self) -> bool:
         """Whether everything given was taken; a slow reader is fed no faster than it reads."""
         return self._waiting.empty()
 
-    def give(self, events: Sequence[Event] | None) -> None:
+    def give(self, events: Sequence[Told] | None) -> None:
         """Hand over what is new; None when the run is gone."""
-        for event in events or ():
-            if event.seq > self.position:
-                self.position = event.seq
-                self._waiting.put_nowait(event)
+        new = [event for event in events or () if event.seq > self.position]
+        if new:
+            self.position = new[-1].seq
+            self._waiting.put_nowait(new)
         if events is None or (not events and self.is_over):
             self.end()
 
     def end(self) -> None:
         """Let the iteration end."""
-        self._waiting.put_nowait(None)
+        self._waiting.put_nowait(())
 
-    async def __aiter__(self) -> AsyncIterator[Event]:
-        """Wait for events, in order."""
-        while (event := await self._waiting.get()) is not None:
-            yield event
-            if _is_final(event):
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Wait for events, in order, as many at once as there are; a sign of life meanwhile."""
+        while True:
+            try:
+                async with asyncio.timeout(_SIGN_OF_LIFE_S):
+                    events = await self._waiting.get()
+            except TimeoutError:
+                yield KEEPALIVE_COMMENT
+                continue
+            if not events:
+                return
+            yield b"".join(event.data for event in events)
+            if events[-1].is_final:
                 return
 
 
@@ -114,23 +149,28 @@ class EventFeed:
                 self._wake.clear()
                 await self._wake.wait()
             try:
-                await self._poll()
-                await asyncio.sleep(POLL_SECONDS)
+                is_behind = await self._poll()
+                # Who has more to catch up with is not made to wait, only to take turns.
+                await asyncio.sleep(0.0 if is_behind else POLL_SECONDS)
             except UnavailableError:
                 log.warning("The database does not answer; streams of events wait.")
                 await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def _poll(self) -> None:
+    async def _poll(self) -> bool:
+        """Hand round what is new; tell whether there is more of it."""
         hungry = [listener for listener in self._listeners if listener.is_hungry]
         cursors: dict[str, int] = {}
         for listener in hungry:
             lowest = cursors.get(listener.run_id, listener.position)
             cursors[listener.run_id] = min(lowest, listener.position)
-        if cursors:
-            news = await run_in_threadpool(self._events.since, cursors)
-            for listener in hungry:
-                listener.give(news.get(listener.run_id))
+        if not cursors:
+            return False
+        share = max(1, min(BATCH, _AT_ONCE // len(cursors)))
+        news = await run_in_threadpool(self._news, cursors, share)
+        for listener in hungry:
+            listener.give(news.get(listener.run_id))
+        return any(len(events) == share for events in news.values())
 
-
-def _is_final(event: Event) -> bool:
-    return event.type == "run.status_changed" and event.data.get("to") in TERMINAL
+    def _news(self, cursors: Mapping[str, int], share: int) -> Mapping[str, Sequence[Told]]:
+        news = self._events.since(cursors, per_run=share)
+        return {run_id: [Told.of(event) for event in events] for run_id, events in news.items()}

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from service.store.db import Sessions
 
+# SQLite takes no expression deeper than a thousand.
+_RUNS_PER_QUERY = 100
+
 
 class Events:
     """Reads events; they are written by the moves they belong to."""
@@ -39,9 +42,9 @@ class Events:
             return Page(data=events, next=str(events[-1].seq) if len(rows) > limit else None)
 
     def since(
-        self, cursors: Mapping[str, int], *, limit: int = 1000
+        self, cursors: Mapping[str, int], *, per_run: int = 100
     ) -> Mapping[str, Sequence[Event]]:
-        """Return what is newer than each run's `seq`, oldest first, at most `limit` in all.
+        """Return what is newer than each run's `seq`, oldest first, at most `per_run` of each.
 
         For one poller on behalf of all listeners, which have shown their right to their run. Runs
         without news have an empty list; a deleted run has none.
@@ -54,10 +57,18 @@ class Events:
             counters = dict(session.execute(latest).all())
             found: dict[str, MutableSequence[Event]] = {run_id: [] for run_id in counters}
             news = [run_id for run_id, seq in counters.items() if seq > cursors[run_id]]
-            if news:
-                newer = (and_(EventRow.run_id == r, EventRow.seq > cursors[r]) for r in news)
+            for start in range(0, len(news), _RUNS_PER_QUERY):
+                # Numbers have no gaps, so that a range of them is a limit for each run.
+                newer = (
+                    and_(
+                        EventRow.run_id == run_id,
+                        EventRow.seq > cursors[run_id],
+                        EventRow.seq <= cursors[run_id] + per_run,
+                    )
+                    for run_id in news[start : start + _RUNS_PER_QUERY]
+                )
                 query = select(EventRow).where(or_(*newer)).order_by(EventRow.seq)
-                for row in session.scalars(query.limit(limit)):
+                for row in session.scalars(query):
                     found[row.run_id].append(_event(row))
             return found
 

@@ -31,13 +31,15 @@ def live(tmp_path: Path, sqlite_template: Path) -> Iterator[tuple[Api, LiveServe
 
 
 @contextmanager
-def _client(api: Api, server: LiveServer) -> Iterator[httpx2.Client]:
+def client_of(api: Api, server: LiveServer) -> Iterator[httpx2.Client]:
+    """Return a client of the live server with the project's key."""
     headers = {"Authorization": f"Bearer {api.key}"}
     with httpx2.Client(base_url=server.base_url, headers=headers, timeout=20.0) as client:
         yield client
 
 
-def _queue_run(client: httpx2.Client) -> str:
+def queue_run(client: httpx2.Client) -> str:
+    """Queue a run of thirty epochs; nobody takes it."""
     answer = client.post("/v1/datasets", files={"file": ("flowers.csv", FLOWERS.encode())})
     wish = {
         "dataset_id": answer.json()["id"],
@@ -62,8 +64,8 @@ def test_a_listener_gets_every_event_once_and_the_stream_ends(
     live: tuple[Api, LiveServer],
 ) -> None:
     api, server = live
-    with _client(api, server) as client:
-        run_id = _queue_run(client)
+    with client_of(api, server) as client:
+        run_id = queue_run(client)
         with _stream(client, run_id) as stream:
             assert stream.headers["content-type"].startswith("text/event-stream")
             lines = stream.iter_lines()
@@ -78,8 +80,8 @@ def test_a_listener_gets_every_event_once_and_the_stream_ends(
 
 def test_a_finished_run_is_replayed_from_any_event_on(live: tuple[Api, LiveServer]) -> None:
     api, server = live
-    with _client(api, server) as client:
-        run_id = _queue_run(client)
+    with client_of(api, server) as client:
+        run_id = queue_run(client)
         api.train(run_id)
         with _stream(client, run_id) as stream:
             everything = _ids(stream.iter_lines())
@@ -95,11 +97,11 @@ def test_a_finished_run_is_replayed_from_any_event_on(live: tuple[Api, LiveServe
 def test_many_listeners_share_what_happens(live: tuple[Api, LiveServer]) -> None:
     api, server = live
     seen: list[list[int]] = []
-    with _client(api, server) as client:
-        run_id = _queue_run(client)
+    with client_of(api, server) as client:
+        run_id = queue_run(client)
 
         def listen() -> None:
-            with _client(api, server) as mine, _stream(mine, run_id) as stream:
+            with client_of(api, server) as mine, _stream(mine, run_id) as stream:
                 seen.append(_ids(stream.iter_lines()))
 
         listeners = [threading.Thread(target=listen) for _ in range(3)]
@@ -114,8 +116,8 @@ def test_many_listeners_share_what_happens(live: tuple[Api, LiveServer]) -> None
 
 def test_a_stream_is_refused_before_it_begins(live: tuple[Api, LiveServer]) -> None:
     api, server = live
-    with _client(api, server) as client:
-        run_id = _queue_run(client)
+    with client_of(api, server) as client:
+        run_id = queue_run(client)
         with _stream(client, "run_" + "0" * 26) as stream:
             assert stream.status_code == 404
         for position in ("-1", "x", "9" * 30):
@@ -127,8 +129,8 @@ def test_a_stream_is_refused_before_it_begins(live: tuple[Api, LiveServer]) -> N
 
 def test_a_listener_that_goes_makes_room(live: tuple[Api, LiveServer]) -> None:
     api, server = live
-    with _client(api, server) as client:
-        run_id = _queue_run(client)
+    with client_of(api, server) as client:
+        run_id = queue_run(client)
         with ExitStack() as streams:
             for _ in range(3):
                 assert streams.enter_context(_stream(client, run_id)).status_code == 200
@@ -145,8 +147,8 @@ def test_a_listener_that_goes_makes_room(live: tuple[Api, LiveServer]) -> None:
 
 def test_a_server_that_ends_lets_its_streams_end(live: tuple[Api, LiveServer]) -> None:
     api, server = live
-    with _client(api, server) as client:
-        run_id = _queue_run(client)
+    with client_of(api, server) as client:
+        run_id = queue_run(client)
         with _stream(client, run_id) as stream:
             lines = stream.iter_lines()
             next(lines)
@@ -159,8 +161,8 @@ def test_one_key_leaves_room_for_the_streams_of_others(
 ) -> None:
     api = make_api(tmp_path, sqlite_template, event_streams=3, event_streams_per_key=2)
     with LiveServer(api.app) as server, ExitStack() as streams:
-        client = streams.enter_context(_client(api, server))
-        run_id = _queue_run(client)
+        client = streams.enter_context(client_of(api, server))
+        run_id = queue_run(client)
         for expected in (200, 200, 429):
             assert streams.enter_context(_stream(client, run_id)).status_code == expected
         other = {"Authorization": f"Bearer {api.reading_key}"}
@@ -173,8 +175,8 @@ def test_a_listener_that_leaves_is_no_defect(
     live: tuple[Api, LiveServer], caplog: pytest.LogCaptureFixture
 ) -> None:
     api, server = live
-    with _client(api, server) as client:
-        run_id = _queue_run(client)
+    with client_of(api, server) as client:
+        run_id = queue_run(client)
         api.train(run_id)
     head = f"GET /v1/runs/{run_id}/events HTTP/1.1\r\nHost: localhost\r\n"
     keys = f"Authorization: Bearer {api.key}\r\nAccept: text/event-stream\r\n\r\n"

@@ -43,8 +43,8 @@ def test_one_look_brings_the_news_of_every_run(world: World) -> None:
 def test_a_look_brings_a_bounded_number_and_the_next_one_the_rest(world: World) -> None:
     run = world.create()
     tell(world, run.id, *"abcdef")
-    first = world.events.since({run.id: 0}, limit=4)[run.id]
-    rest = world.events.since({run.id: first[-1].seq}, limit=4)[run.id]
+    first = world.events.since({run.id: 0}, per_run=4)[run.id]
+    rest = world.events.since({run.id: first[-1].seq}, per_run=4)[run.id]
     assert [event.seq for event in [*first, *rest]] == [1, 2, 3, 4, 5, 6, 7]
 
 

@@ -77,13 +77,14 @@ def _write_trace(answer: Trace) -> None:
 
 def _forward(answer: Trace) -> Table:
     columns = [column.name for column in answer.inputs.columns]
+    named = ", ".join(columns[:SHOWN_COLUMNS])
     return _table(
-        ("STEP", "FORMULA", "VALUES"),
+        ("STEP", "VALUES", "FORMULA"),
         [
-            ("inputs", ", ".join(columns[:SHOWN_COLUMNS]), _first_row(answer.inputs.values)),
-            *((layer.name, layer.formula, _first_row(layer.a)) for layer in answer.layers),
-            (answer.output.activation, answer.output.formula, _first_row(answer.output.a)),
-            (answer.loss.type, answer.loss.formula, _number(next(iter(answer.loss.terms), None))),
+            ("inputs", _first_row(answer.inputs.values), named),
+            *((layer.name, _first_row(layer.a), layer.formula) for layer in answer.layers),
+            (answer.output.activation, _first_row(answer.output.a), answer.output.formula),
+            (answer.loss.type, _number(next(iter(answer.loss.terms), None)), answer.loss.formula),
         ],
     )
 

@@ -11,6 +11,7 @@ from service.usecases.claims import ModelParts, NewCheckpoint, NewEvent, Outcome
 from workers.modelling.codec import model_to_bytes, weights_to_bytes
 from workers.modelling.divergence_advice import suggest
 from workers.modelling.evaluation import report
+from workers.saving import is_best_epoch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,7 +73,7 @@ def _succeeded(
         # Where training stands and not whose weights these are: for a run that continues this one.
         state=recorder.saving.state_bytes(state),
         weights=weights,
-        is_best=is_best or state.best_epoch == state.epoch,
+        is_best=is_best or is_best_epoch(state),
     )
     fitted = prepared.fitted(parameters)
     figures = report(fitted, prepared)
@@ -107,7 +108,13 @@ def _diverged(
     # The engine has gone back to the last epoch that was finite. There is no state: what the
     # optimiser remembers is not finite, or about to be.
     weights = weights_to_bytes(prepared.network, state.arrays()["epoch_parameters"])
-    final = NewCheckpoint(kind="final", epoch=state.epoch, step=state.step, weights=weights)
+    final = NewCheckpoint(
+        kind="final",
+        epoch=state.epoch,
+        step=state.step,
+        weights=weights,
+        is_best=is_best_epoch(state),
+    )
     return Outcome(
         status="failed",
         stop_reason="diverged",

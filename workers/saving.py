@@ -53,9 +53,8 @@ class Saving:
 
     def look(self, state: TrainingState) -> None:
         """Keep the weights of an epoch that has just ended and is the best so far."""
-        if state.step_in_epoch or state.best_epoch != state.epoch or not state.epoch:
-            return
-        if state.epoch != self._best_epoch:
+        is_end = state.step_in_epoch == 0
+        if is_end and is_best_epoch(state) and state.epoch != self._best_epoch:
             keeps = state.best_parameters is not None
             copy = None if keeps else state.to_host(state.epoch_parameters).copy()
             self._best = _Best(state.epoch, state.step, copy)
@@ -79,7 +78,7 @@ class Saving:
             epoch=state.epoch,
             step=state.step,
             state=self.state_bytes(state),
-            is_best=state.best_epoch == state.epoch and state.step_in_epoch == 0,
+            is_best=state.step_in_epoch == 0 and is_best_epoch(state),
         )
 
     def best_weights(
@@ -115,3 +114,8 @@ class Saving:
             and state.epoch > self._epoch
             and state.epoch % self._every_epochs == 0
         )
+
+
+def is_best_epoch(state: TrainingState) -> bool:
+    """Tell whether the last whole epoch is the best so far."""
+    return state.best_value is not None and state.best_epoch == state.epoch

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from tests.service.usecases.world import World
     from workers.engine.kernels.contract import Kernels
 
-LEASE_S = 0.6
+LEASE_S = 3.0
+"""Long enough for a machine that is busy with other tests; heartbeats come every second."""
 LINEAR = {"network": {"layers": []}, "preprocessing": "none"}
 LONG = {"epochs": 10_000, "batch_size": 1, "early_stopping": None}
 

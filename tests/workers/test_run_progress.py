@@ -8,6 +8,7 @@ import pytest
 
 from service.clock import SystemClock
 from service.store.blobs import Blobs
+from service.usecases.bells import RESERVE
 from service.usecases.leases import Leases
 from service.usecases.reports import Reports
 from tests.workers.attempts import (
@@ -111,9 +112,9 @@ def test_progress_is_written_at_most_every_half_second(world: World) -> None:
 
 
 def test_the_next_run_in_turn_is_rung_for_when_a_run_ends(world: World) -> None:
-    waiting = [create(world, epochs=1, early_stopping=None) for _ in range(4)]
+    waiting = [create(world, epochs=1, early_stopping=None) for _ in range(RESERVE + 3)]
     rung = world.broker.rung
     # As many bells as may hang for one slot.
-    assert rung == waiting[:2]
+    assert rung == waiting[: 1 + RESERVE]
     train(world, waiting[0])
-    assert rung == waiting[:3]
+    assert rung == waiting[: 2 + RESERVE]

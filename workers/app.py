@@ -50,6 +50,7 @@ _log = logging.getLogger(__name__)
 _STATEMENT_TIMEOUT_S = 15.0
 # What a run's estimate leaves out: its table, its report, the allocator's waste.
 _MEMORY_MARGIN = 2
+_LAST_RESORT_S = 120
 # What Celery takes to stop an idle pool: its loops look around once a second.
 _POOL_STOP_S = 1.5
 
@@ -170,6 +171,9 @@ app.config_from_object(
 )
 app.conf.worker_concurrency = _n_processes()
 app.conf.task_default_queue = QUEUES[settings.device]
+# The last resort, where neither orders nor the watchdog of a run end what its deadline should have.
+# No soft limit: it would raise between any two instructions.
+app.conf.task_time_limit = limits.run_seconds + _LAST_RESORT_S
 if settings.device == "cuda":
     # A GPU's errors stay with the process that met them, and so does what a run left there.
     app.conf.worker_max_tasks_per_child = 1

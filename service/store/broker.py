@@ -74,6 +74,7 @@ CELERY: dict[str, Any] = {
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,
     "task_publish_retry": False,
+    # As many requests may ring at once as are likely to end at once; a ring takes a millisecond.
     "broker_pool_limit": 10,
     # A broker that is away for a moment must not end trainings.
     "worker_cancel_long_running_tasks_on_connection_loss": False,
@@ -83,6 +84,11 @@ CELERY: dict[str, Any] = {
     # With no ETA tasks there is nothing to wait for in an idle worker.
     "worker_enable_soft_shutdown_on_idle": False,
     "worker_hijack_root_logger": False,
+    # Pool processes share what the main process loaded. It opens no GPU, keeps no connection and
+    # has no thread, which are what a fork does not survive.
+    "worker_pool_start_method": "fork",
+    # A process that opens a GPU is not up within the default of four seconds, and would be killed.
+    "worker_proc_alive_timeout": 60.0,
     # Bounds what leaks.
     "worker_max_tasks_per_child": 50,
     "enable_utc": True,

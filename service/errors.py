@@ -15,6 +15,7 @@ SlopeError
 ├── UnavailableError           the database or another part is away: try later
 ├── LeaseLostError             the fence has moved on: stop without writing
 └── IntegrityError             stored bytes do not have their digest
+    ├── CheckpointCorruptError  a stored checkpoint is not what was saved
     └── ModelCorruptError      a stored model cannot be read as what it was
 """
 
@@ -132,6 +133,14 @@ class IntegrityError(SlopeError):
 
     def __init__(self, digest: str) -> None:
         super().__init__("corrupt_blob", f"The stored bytes of {digest} have another digest.")
+
+
+class CheckpointCorruptError(IntegrityError):
+    """A stored checkpoint is not what was saved: no weights are better than wrong ones."""
+
+    def __init__(self, digest: str) -> None:
+        super().__init__(digest)
+        self.code = "checkpoint_corrupt"
 
 
 class ModelCorruptError(IntegrityError):

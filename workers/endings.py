@@ -46,7 +46,7 @@ def outcome_of(
         return Outcome(
             status="failed",
             stop_reason="deadline_exceeded",
-            error="The run was not done before its deadline.",
+            error="The run was not finished by its deadline.",
             last=recorder.saved_part(state),
         )
     if state.divergence is not None:

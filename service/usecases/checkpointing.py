@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, or_, select, update
 
-from service.errors import IntegrityError, LeaseLostError
+from service.errors import (
+    CheckpointCorruptError,
+    ConflictError,
+    IntegrityError,
+    LeaseLostError,
+)
 from service.ids import new_id
 from service.store.db import upsert
 from service.store.instants import db_now
 from service.store.tables import CheckpointRow, RunRow
 from service.usecases import journal, parents
 from service.usecases.claims import NewEvent, SavedState
+from workers.modelling.codec import CodecError, weights_from_state
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -93,6 +99,26 @@ def load(sessions: Sessions, blobs: Blobs, run_id: str, fence: int) -> Kept:
         if row.kind == "initial":
             break
     return Kept(None, None, is_lost=has_begun)
+
+
+def weights(sessions: Sessions, blobs: Blobs, row: CheckpointRow) -> bytes:
+    """Load the weights of any checkpoint; those of a state are taken out of it.
+
+    Raises:
+        ConflictError: `no_weights`, an earlier version saved it without the tensors' names.
+        CheckpointCorruptError: the stored bytes are not those that were saved.
+    """
+    digest = row.weights_sha256 or row.state_sha256 or ""
+    data = _whole(sessions, blobs, digest)
+    if data is None:
+        raise CheckpointCorruptError(digest)
+    if row.weights_sha256 is not None:
+        return data
+    try:
+        return weights_from_state(data)
+    except CodecError:
+        detail = "It was saved by an earlier version, without the names of its tensors."
+        raise ConflictError("no_weights", detail) from None
 
 
 def _newest(sessions: Sessions, run_id: str) -> CheckpointRow | None:

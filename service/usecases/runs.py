@@ -10,7 +10,7 @@ from service.errors import ConflictError, NotFoundError
 from service.schemas.runs import TERMINAL
 from service.schemas.wire import Page
 from service.store.tables import CheckpointRow, ModelRow, RunRow
-from service.usecases import admission, curves, journal, parents, replays, verbs
+from service.usecases import admission, checkpointing, curves, journal, parents, replays, verbs
 from service.usecases.bells import Bells
 from service.usecases.continuation import find_checkpoint
 from service.usecases.idempotency import fulfil
@@ -18,7 +18,6 @@ from service.usecases.moves import status_event
 from service.usecases.paging import DEFAULT_LIMIT, newest_first
 from service.usecases.provenance import provenance_of
 from service.usecases.run_views import show_checkpoint, show_runs
-from workers.modelling.codec import CodecError, weights_from_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -228,18 +227,11 @@ class Runs:
         Raises:
             NotFoundError: no such checkpoint in this project.
             ConflictError: `no_weights`, an earlier version saved it without the tensors' names.
-            IntegrityError: the stored bytes are not those that were saved.
+            CheckpointCorruptError: the stored bytes are not those that were saved.
         """
         with self._sessions.read() as session:
             row, _ = find_checkpoint(session, project_id, checkpoint_id)
-            data = self._blobs.get(session, row.weights_sha256 or row.state_sha256 or "")
-        if row.weights_sha256 is not None:
-            return data
-        try:
-            return weights_from_state(data)
-        except CodecError:
-            detail = "It was saved by an earlier version, without the names of its tensors."
-            raise ConflictError("no_weights", detail) from None
+        return checkpointing.weights(self._sessions, self._blobs, row)
 
     def _queue(
         self,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import func, select, update
 
-from service.errors import IntegrityError
+from service.errors import CheckpointCorruptError
 from service.store.tables import BlobChunkRow, CheckpointRow
 from service.usecases.claims import NewCheckpoint, ProgressPart
 from tests.service.usecases.world import progress
@@ -142,7 +142,7 @@ def test_weights_that_have_rotted_are_not_given_out(world: World) -> None:
     world.leases.record(run.id, fence, _saved(1))
     for checkpoint in world.runs.checkpoints(world.project_id, run.id).data:
         _rot(world, checkpoint.id)
-        with pytest.raises(IntegrityError):
+        with pytest.raises(CheckpointCorruptError):
             world.runs.checkpoint_weights(world.project_id, checkpoint.id)
 
 

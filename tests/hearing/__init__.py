@@ -1,0 +1,1 @@
+"""A worker that goes deaf, and what becomes of it."""

@@ -118,21 +118,21 @@ class Broker:
         self._app = Celery("slope", set_as_current=False, config_source=_publisher_settings(url))
         self._quiet_until = 0.0
 
-    def ring(self, run_id: str, *, queue: str = QUEUE_CPU, expires_s: float = 30.0) -> None:
-        """Ask a worker to look at a run; a bell that nobody hears expires.
+    def ring(self, run_id: str, *, queue: str = QUEUE_CPU) -> None:
+        """Ask a worker to look at a run.
 
         Raises:
             BrokerUnavailableError: nothing was rung, as far as one can tell.
         """
-        self._send(TASK, (run_id,), queue, expires_s)
+        self._send(TASK, (run_id,), queue)
 
-    def ring_canary(self, queue: str, *, expires_s: float) -> None:
+    def ring_canary(self, queue: str) -> None:
         """Ask a worker of a queue to hear this, and nothing more.
 
         Raises:
             BrokerUnavailableError: nothing was rung, as far as one can tell.
         """
-        self._send(CANARY_TASK, (), queue, expires_s)
+        self._send(CANARY_TASK, (), queue)
 
     def hanging(self, queue: str) -> int:
         """Return how many messages nobody has taken from a queue yet.
@@ -169,9 +169,11 @@ class Broker:
         with self._answering(), self._client() as client:
             client.hset(CANARY, CANARY, "1")
 
-    def _send(self, task: str, args: tuple[str, ...], queue: str, expires_s: float) -> None:
+    def _send(self, task: str, args: tuple[str, ...], queue: str) -> None:
+        # Nothing expires: Celery would compare with the clock of the worker's host, and one that
+        # is fast would drop every bell. A bell that comes late finds nothing to take.
         with self._answering():
-            self._app.send_task(task, args=args, queue=queue, expires=expires_s, retry=False)
+            self._app.send_task(task, args=args, queue=queue, retry=False)
 
     @contextmanager
     def _client(self) -> Iterator[Any]:

@@ -47,11 +47,10 @@ class Room:
 
 @dataclass(frozen=True)
 class Bell:
-    """A bell to ring, and for how long it is worth hearing."""
+    """A bell to ring."""
 
     run_id: str
     queue: str
-    expires_s: float
 
 
 class Bells:
@@ -78,7 +77,7 @@ class Bells:
         rung: list[str] = []
         try:
             for bell in bells:
-                self._broker.ring(bell.run_id, queue=bell.queue, expires_s=bell.expires_s)
+                self._broker.ring(bell.run_id, queue=bell.queue)
                 rung.append(bell.run_id)
         except BrokerUnavailableError:
             self._unmark([bell.run_id for bell in bells[len(rung) :]])
@@ -113,10 +112,10 @@ class Bells:
             update(RunRow)
             .where(RunRow.id.in_(locked))
             .values(dispatched_at=db_now(), dispatch_count=RunRow.dispatch_count + 1)
-            .returning(RunRow.id, RunRow.dispatch_count)
+            .returning(RunRow.id)
         )
-        counts = dict(session.execute(marked).all())
-        return [Bell(i, queue, again_s(counts[i])) for i in in_turn if i in counts]
+        chosen = set(session.scalars(marked))
+        return [Bell(run_id, queue) for run_id in in_turn if run_id in chosen]
 
     def _unmark(self, run_ids: Sequence[str]) -> None:
         with self._sessions.begin() as session:

@@ -51,7 +51,7 @@ class Hearing:
             for queue, count in living.items():
                 # What hangs shows the same; and while all are busy canaries would pile up.
                 for _ in range(0 if self._broker.hanging(queue) else count):
-                    self._broker.ring_canary(queue, expires_s=CANARY_S)
+                    self._broker.ring_canary(queue)
         except BrokerUnavailableError:
             return
 

@@ -47,11 +47,11 @@ def rung(redis: RedisServer) -> list[str]:
 
 
 def test_a_bell_is_one_message_with_the_runs_id_alone(redis: RedisServer, broker: Broker) -> None:
-    broker.ring("run_1", expires_s=30.0)
+    broker.ring("run_1")
     with redis.client() as client:
         [message] = map(json.loads, client.lrange(f"slope:{QUEUE_CPU}", 0, -1))
     assert message["headers"]["task"] == TASK
-    assert message["headers"]["expires"] is not None
+    assert message["headers"]["expires"] is None
     assert message["content-type"] == "application/json"
     assert rung(redis) == ["('run_1',)"]
 
@@ -65,7 +65,7 @@ def test_a_bell_goes_to_its_queue(redis: RedisServer, broker: Broker) -> None:
 
 def test_a_canary_hangs_until_somebody_takes_it(redis: RedisServer, broker: Broker) -> None:
     assert broker.hanging(QUEUE_CPU) == 0
-    broker.ring_canary(QUEUE_CPU, expires_s=30.0)
+    broker.ring_canary(QUEUE_CPU)
     broker.ring("run_1")
     assert broker.hanging(QUEUE_CPU) == 2
     with redis.client() as client:

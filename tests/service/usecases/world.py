@@ -42,16 +42,14 @@ class RememberingBroker(Broker):
         self.is_away = False
         self._has_canary = True
 
-    def ring(self, run_id: str, *, queue: str = "", expires_s: float = 0.0) -> None:
+    def ring(self, run_id: str, *, queue: str = "") -> None:
         self._answer()
         assert queue
-        assert expires_s > 0.0
         self.rung.append(run_id)
         self.queues[run_id] = queue
 
-    def ring_canary(self, queue: str, *, expires_s: float) -> None:
+    def ring_canary(self, queue: str) -> None:
         self._answer()
-        assert expires_s > 0.0
         self.canaries.append(queue)
 
     def hanging(self, queue: str) -> int:

@@ -119,7 +119,8 @@ def _verdict(row: RunRow, now: datetime) -> Move:
     if row.requested == "pause":
         put_aside = counted | {"requested": None}
         return Move(source="running", target="paused", reason="worker_lost", values=put_aside)
-    back_off_s = min(BACK_OFF_S * 2.0**row.crashes_since_progress, BACK_OFF_CAP_S)
+    # None for the first: what had made progress is rung for in the pass that takes it back.
+    back_off_s = min(BACK_OFF_S * (2.0**row.crashes_since_progress - 1.0), BACK_OFF_CAP_S)
     again = counted | {"available_at": db_now(back_off_s)}
     return Move(source="running", target="queued", reason="worker_lost", values=again)
 

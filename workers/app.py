@@ -32,6 +32,7 @@ from service.settings import load_settings
 from service.store.blobs import Blobs
 from service.store.broker import QUEUES, Broker, celery_settings
 from service.store.db import Sessions, make_engine
+from service.store.tolerant_transport import register
 from service.usecases.hearing import Hearing
 from service.usecases.leases import Leases
 from service.usecases.reconcile import Reconciler
@@ -165,6 +166,7 @@ class PresenceStep(bootsteps.StartStopStep):  # type: ignore[misc]
         hub.call_repeatedly(INTERVAL_S, presence().tick)
 
 
+register()
 app = Celery("slope")
 app.config_from_object(
     celery_settings(settings.resolved_redis_url, shutdown_s=settings.shutdown_seconds)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 WORKER_MODULE = "workers"
+API_MODULE = "service.app"
 
 _FAILED = 1
 _REFUSED = 2
@@ -51,12 +52,18 @@ class StoppedError(Exception):
     """Somebody asked the supervisor to end."""
 
 
-def serve(environ: Mapping[str, str], *, worker_module: str = WORKER_MODULE) -> int:
+def serve(
+    environ: Mapping[str, str],
+    *,
+    worker_module: str = WORKER_MODULE,
+    api_module: str = API_MODULE,
+) -> int:
     """Serve until a signal ends it; to be called from the main thread.
 
     Args:
         environ: the settings.
         worker_module: what the worker runs.
+        api_module: what the API runs.
 
     Returns:
         The exit code: 0 after a signal, 1 when a step of the start failed,
@@ -68,7 +75,8 @@ def serve(environ: Mapping[str, str], *, worker_module: str = WORKER_MODULE) -> 
         # Before the port, which another supervisor on the same folder is likely to have, too.
         lock = own_state_dir(settings.state_dir)
         port = _free_port(settings.host, settings.port)
-        supervisor = Supervisor(settings, _child_environ(environ, settings, port), worker_module)
+        child_environ = _child_environ(environ, settings, port)
+        supervisor = Supervisor(settings, child_environ, worker_module, api_module)
     except (SettingsError, FolderError, broker_server.BrokerError, PortError) as error:
         sys.stderr.write(f"slope: {error}\n")
         return _REFUSED
@@ -87,6 +95,7 @@ class Supervisor:
         settings: Settings,
         environ: Mapping[str, str],
         worker_module: str = WORKER_MODULE,
+        api_module: str = API_MODULE,
         clock: Clock | None = None,
     ) -> None:
         self._settings = settings
@@ -99,7 +108,7 @@ class Supervisor:
         if settings.device == "cuda":
             # Beside the other, which takes the runs that ask for no GPU.
             self._workers.append(self._python_child("worker-cuda", worker_module))
-        self._api = self._python_child("api", "service.app")
+        self._api = self._python_child("api", api_module)
         self._reconciler = self._python_child("reconciler", "service.reconciler")
         self._children = [self._api, *self._workers, self._reconciler]
 

@@ -14,6 +14,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from _pytest.nodeid import NodeId
 
 from service.store import migrate
 from service.store.db import Sessions, make_engine
@@ -25,6 +26,18 @@ from tests.servers.service import Service
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of an `xdist_group` in one pytest process.
+
+    pytest-xdist 3.8 appends the group to where pytest before 9.2 kept an item's id.
+    """
+    for item in items:
+        grouped = vars(item).get("_nodeid")
+        if grouped is not None:
+            item._id = NodeId.parse(grouped)
 
 
 @pytest.fixture(scope="session")

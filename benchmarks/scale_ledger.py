@@ -60,7 +60,12 @@ def fill(world: World) -> dict[str, str]:
 def _copy(session: Session, template: str) -> None:
     row = session.scalars(select(RunRow).where(RunRow.id == template)).one()
     values = {column.key: getattr(row, column.key) for column in RunRow.__table__.columns}
-    ended = {"status": "succeeded", "stop_reason": "max_epochs", "finished_at": db_now()}
+    ended = {
+        "status": "succeeded",
+        "stop_reason": "max_epochs",
+        "finished_at": db_now(),
+        "event_seq": N_EPOCHS + 3,
+    }
     ended_ids = [new_id("run") for _ in range(N_ENDED)]
     queued_ids = [new_id("run") for _ in range(N_QUEUED - 1)]
     for ids, changes in ((ended_ids, ended), (queued_ids, {})):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from service.usecases.claims import Claim
 
 CHECKPOINT_S = 15.0
+_CLAIM_AGAIN_S = 0.5
 
 _log = logging.getLogger(__name__)
 
@@ -50,15 +52,7 @@ class Runner:
 
     def run(self, run_id: str) -> None:
         """Train a run if it is there to be taken; every end of it is in the ledger."""
-        if self.is_draining():
-            return
-        claimed_s = self.clock.monotonic_s()
-        try:
-            claim = self.leases.claim(run_id, self.worker_id)
-        except UnavailableError as error:
-            # Whoever reconciles rings again.
-            _log.warning("%s: not claimed. %s", run_id, error.detail)
-            return
+        claim, claimed_s = self._claim(run_id)
         if claim is None:
             _log.info("%s: not there to be taken", run_id)
             return
@@ -78,6 +72,22 @@ class Runner:
             _log.warning("%s: lost to another attempt", run_id)
         with suppress(UnavailableError):
             self.ring_next()
+
+    def _claim(self, run_id: str) -> tuple[Claim | None, float]:
+        """Take a run; return it, if it was there, with the time at which it was asked for."""
+        asked_s = self.clock.monotonic_s()
+        patience_until_s = asked_s + self.lease_s
+        while not self.is_draining():
+            try:
+                return self.leases.claim(run_id, self.worker_id), asked_s
+            except UnavailableError as error:
+                _log.warning("%s: not claimed. %s", run_id, error.detail)
+            if self.clock.monotonic_s() > patience_until_s:
+                break
+            # The bell has been heard: who rings again takes half a minute to see that in vain.
+            time.sleep(_CLAIM_AGAIN_S)
+            asked_s = self.clock.monotonic_s()
+        return None, asked_s
 
     def _attempt(self, claim: Claim, heartbeat: Heartbeat) -> None:
         attempt = Attempt(

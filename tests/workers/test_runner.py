@@ -10,8 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import update
 
+from service.errors import UnavailableError
+from service.store.blobs import Blobs
 from service.store.tables import BlobChunkRow, RunRow
 from service.usecases.claims import NewCheckpoint, ProgressPart
+from service.usecases.leases import Leases
 from tests.workers.attempts import (
     LEASE_S,
     LINEAR,
@@ -25,6 +28,7 @@ from tests.workers.attempts import (
 from tests.workers.engine.guard.kernels import Transfers, guard_kernels
 
 if TYPE_CHECKING:
+    from service.usecases.claims import Claim
     from tests.service.usecases.world import World
 
 
@@ -95,6 +99,25 @@ def test_a_drained_run_goes_back_to_the_queue_and_ends_as_if_it_had_not(world: W
 
 def test_a_worker_that_drains_takes_no_run(world: World) -> None:
     assert train(world, create(world), lambda: True).attempt == 0
+
+
+def test_a_run_whose_bell_was_heard_is_asked_for_until_the_database_is_back(world: World) -> None:
+    run_id = create(world, epochs=2, early_stopping=None)
+    leases = AwayLeases(world.sessions, Blobs(), lease_s=LEASE_S)
+    assert train(world, run_id, Looks(2, lambda: True), leases=leases).status == "queued"
+    assert train(world, run_id, leases=leases).status == "succeeded"
+
+
+class AwayLeases(Leases):
+    """Its database is away for the first claims."""
+
+    failures_left = 3
+
+    def claim(self, run_id: str, worker_id: str) -> Claim | None:
+        if self.failures_left:
+            self.failures_left -= 1
+            raise UnavailableError("database")
+        return super().claim(run_id, worker_id)
 
 
 def test_a_run_past_its_deadline_fails_with_its_checkpoint(world: World) -> None:

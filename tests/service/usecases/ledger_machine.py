@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,52 +23,27 @@ from service.schemas.runs import TERMINAL
 from service.settings import Limits
 from service.store.blobs import Blobs
 from service.store.tables import Base, EpochRow, EventRow, RunRow
-from service.usecases.claims import EpochMetrics, NewCheckpoint, Outcome, ProgressPart
-from service.usecases.moves import ARROWS
-from service.usecases.reconcile import CRASH_BUDGET
+from tests.service.usecases.ledger_model import (
+    ENDINGS,
+    STRENGTH,
+    Expected,
+    Holder,
+    check_moves,
+    part_of,
+    values_of,
+)
 from tests.service.usecases.world import RememberingBroker, World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from hypothesis.strategies import DataObject
 
     from service.store.db import Sessions
+    from service.usecases.claims import Outcome
 
 # Few runs at once, so that two holders of one of them meet: that is what there is to find.
 MAX_OPEN = 2
-
-ENDINGS = (
-    Outcome(status="succeeded", stop_reason="max_epochs"),
-    Outcome(status="stopped", stop_reason="budget"),
-    Outcome(status="failed", stop_reason="diverged", error="It diverged."),
-    Outcome(status="cancelled", stop_reason="user_cancel"),
-)
-
-
-@dataclass(frozen=True)
-class Holder:
-    """Somebody who was given a run once, and does not know whether it is still theirs."""
-
-    run_id: str
-    fence: int
-
-
-@dataclass
-class Expected:
-    """What must be true of a run."""
-
-    status: str = "queued"
-    fence: int = 0
-    requested: str | None = None
-    is_expired: bool = False
-    is_overdue: bool = False
-    crashes: int = 0
-    step: int = 0
-    values: dict[int, float] = field(default_factory=dict)
-    """The first value written for each epoch."""
-    ending: Outcome | None = None
-    """With which outcome its holder ended it."""
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -93,6 +65,19 @@ class LedgerMachine(RuleBasedStateMachine):
     def create(self) -> None:
         self.expected[self.world.create().id] = Expected()
 
+    @precondition(lambda self: self._n_open() < MAX_OPEN)
+    @rule(data=st.data())
+    def go_on_from_a_checkpoint(self, data: DataObject) -> None:
+        run_id, expected = self._draw(data)
+        saved = self.world.runs.checkpoints(self.world.project_id, run_id).data
+        if not saved:
+            return
+        of_step = {checkpoint.step: checkpoint.id for checkpoint in saved}
+        step = data.draw(st.sampled_from(sorted(of_step)))
+        parent = {"checkpoint_id": of_step[step], "mode": "continue"}
+        known = {epoch: value for epoch, value in expected.values.items() if epoch <= step}
+        self.expected[self.world.create(parent=parent).id] = Expected(step=step, values=known)
+
     @rule(target=holders, data=st.data())
     def claim(self, data: DataObject) -> Holder | MultipleResults[Holder]:
         return self.take(*self._draw(data))
@@ -112,7 +97,9 @@ class LedgerMachine(RuleBasedStateMachine):
         if claim is None:
             return multiple()
         assert claim.fence > expected.fence, "a fence only grows"
+        assert claim.requested == expected.requested
         expected.status, expected.fence, expected.is_expired = "running", claim.fence, False
+        expected.attempts += 1
         return Holder(run_id, claim.fence)
 
     @rule(holder=holders)
@@ -127,9 +114,9 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(holder=holders, epoch=st.integers(1, 5), value=st.floats(0.0, 9.0), saves=st.booleans())
     def record(self, holder: Holder, epoch: int, value: float, saves: bool) -> None:
         with self._only_while_held(holder):
-            part = _part(epoch, value, saves=saves)
+            part = part_of(epoch, value, saves=saves)
             self.world.leases.record(holder.run_id, holder.fence, part)
-            self._progressed(holder.run_id, epoch, value)
+            self.expected[holder.run_id].progress(epoch, value)
 
     @rule(holder=holders, ending=st.sampled_from(ENDINGS))
     def finish(self, holder: Holder, ending: Outcome) -> None:
@@ -142,33 +129,76 @@ class LedgerMachine(RuleBasedStateMachine):
         with self._only_while_held(holder):
             self.world.leases.finish(holder.run_id, holder.fence, ending)
             # A cancellation that was asked for before the end is kept.
-            self._end(expected, "cancelled" if expected.requested else ending.status)
+            is_cancelled = expected.requested == "cancel"
+            expected.end("cancelled" if is_cancelled else ending.status)
             expected.ending = ending
 
     @rule(holder=holders, epoch=st.integers(1, 5), value=st.floats(0.0, 9.0))
     def release(self, holder: Holder, epoch: int, value: float) -> None:
         with self._only_while_held(holder):
-            part = _part(epoch, value, saves=True)
+            part = part_of(epoch, value, saves=True)
             self.world.leases.release(holder.run_id, holder.fence, part)
-            expected = self._progressed(holder.run_id, epoch, value)
-            expected.fence += 1
-            if expected.requested:
-                self._end(expected, "cancelled")
+            expected = self.expected[holder.run_id]
+            expected.progress(epoch, value)
+            expected.leave()
+
+    @rule(holder=holders, epoch=st.integers(1, 5), value=st.floats(0.0, 9.0))
+    def put_aside(self, holder: Holder, epoch: int, value: float) -> None:
+        with self._only_while_held(holder):
+            part = part_of(epoch, value, saves=True)
+            self.world.leases.pause(holder.run_id, holder.fence, part)
+            expected = self.expected[holder.run_id]
+            expected.progress(epoch, value)
+            expected.leave()
+
+    @rule(data=st.data())
+    def pause(self, data: DataObject) -> None:
+        run_id, expected = self._draw(data)
+        with self._unless_too_late(expected, "pause"):
+            self.world.runs.pause(self.world.project_id, run_id)
+            if expected.status == "running":
+                expected.requested = "pause"
             else:
+                expected.status = "paused"
+
+    @rule(data=st.data())
+    def resume(self, data: DataObject) -> None:
+        run_id, expected = self._draw(data)
+        with self._unless_too_late(expected):
+            self.world.runs.resume(self.world.project_id, run_id)
+            if expected.status == "paused":
                 expected.status = "queued"
+            elif expected.requested == "pause":
+                expected.requested = None
+
+    @rule(data=st.data())
+    def stop(self, data: DataObject) -> None:
+        run_id, expected = self._draw(data)
+        if expected.status == "stopped" or expected.stopped_idle:
+            self.world.runs.stop(self.world.project_id, run_id)
+            return
+        with self._unless_too_late(expected, "stop"):
+            self.world.runs.stop(self.world.project_id, run_id)
+            if expected.status == "running":
+                expected.requested = "stop"
+            elif expected.has_trained:
+                expected.status, expected.requested = "queued", "stop"
+            else:
+                expected.end("cancelled")
+                expected.stopped_idle = True
 
     @rule(data=st.data())
     def cancel(self, data: DataObject) -> None:
         run_id, expected = self._draw(data)
-        if expected.status in TERMINAL - {"cancelled"}:
-            with pytest.raises(ConflictError):
-                self.world.runs.cancel(self.world.project_id, run_id)
+        if expected.status == "cancelled":
+            self.world.runs.cancel(self.world.project_id, run_id)
             return
-        self.world.runs.cancel(self.world.project_id, run_id)
-        if expected.status == "running":
-            expected.requested = "cancel"
-        else:
-            self._end(expected, "cancelled")
+        with self._unless_too_late(expected, "cancel"):
+            self.world.runs.cancel(self.world.project_id, run_id)
+            if expected.status == "running":
+                expected.requested = "cancel"
+            else:
+                expected.end("cancelled")
 
     @rule(data=st.data())
     def fall_silent(self, data: DataObject) -> None:
@@ -192,15 +222,15 @@ class LedgerMachine(RuleBasedStateMachine):
         assert sorted(reaped) == sorted(lost)
         for expected in self.expected.values():
             if expected.status == "running" and expected.is_expired:
-                self._reap(expected)
-            if expected.status == "queued" and expected.is_overdue:
-                self._end(expected, "failed")
+                expected.reap()
+            if expected.status in ("queued", "paused") and expected.is_overdue:
+                expected.end("failed")
 
     @invariant()
     def the_ledger_says_what_the_model_says(self) -> None:
         with self.world.sessions.read() as session:
             rows = {row.id: row for row in session.scalars(select(RunRow))}
-            values = _values(session.scalars(select(EpochRow)).all())
+            values = values_of(session.scalars(select(EpochRow)).all())
         assert rows.keys() == self.expected.keys()
         for run_id, expected in self.expected.items():
             row = rows[run_id]
@@ -220,14 +250,16 @@ class LedgerMachine(RuleBasedStateMachine):
         for run_id, expected in self.expected.items():
             story = [event for event in events if event.run_id == run_id]
             assert [event.seq for event in story] == list(range(1, counted[run_id] + 1))
-            _check_moves(story, expected.status)
+            check_moves(story, expected.status)
 
     def _n_open(self) -> int:
         return sum(expected.status not in TERMINAL for expected in self.expected.values())
 
     def _draw(self, data: DataObject) -> tuple[str, Expected]:
         # In the order they were made: ids of the same millisecond sort otherwise each time.
-        run_id = data.draw(st.sampled_from(list(self.expected)[-MAX_OPEN:]))
+        ended = [run_id for run_id, e in self.expected.items() if e.status in TERMINAL]
+        unended = [run_id for run_id in self.expected if run_id not in ended]
+        run_id = data.draw(st.sampled_from([*unended, *unended, *ended[-1:]]))
         return run_id, self.expected[run_id]
 
     @contextmanager
@@ -239,53 +271,12 @@ class LedgerMachine(RuleBasedStateMachine):
         with pytest.raises(LeaseLostError):
             yield
 
-    def _progressed(self, run_id: str, epoch: int, value: float) -> Expected:
-        expected = self.expected[run_id]
-        expected.values.setdefault(epoch, value)
-        if epoch > expected.step:
-            expected.step, expected.crashes = epoch, 0
-        expected.is_expired = False
-        return expected
-
-    def _reap(self, expected: Expected) -> None:
-        expected.crashes += 1
-        expected.fence += 1
-        if expected.requested == "cancel":
-            self._end(expected, "cancelled")
-        elif expected.is_overdue or expected.crashes >= CRASH_BUDGET:
-            self._end(expected, "failed")
-        else:
-            expected.status = "queued"
-
-    def _end(self, expected: Expected, status: str) -> None:
-        assert expected.status not in TERMINAL or expected.status == status
-        expected.status, expected.requested = status, None
-
-
-def _part(epoch: int, value: float, *, saves: bool) -> ProgressPart:
-    saved = NewCheckpoint(kind="periodic", epoch=epoch, step=epoch, state=b"state %d" % epoch)
-    return ProgressPart(
-        epoch=epoch,
-        step=epoch,
-        trained_seconds=1.0,
-        epochs=(EpochMetrics(epoch, {"train_loss": value}),),
-        checkpoint=saved if saves else None,
-    )
-
-
-def _values(rows: Sequence[EpochRow]) -> dict[str, dict[int, float | None]]:
-    values: dict[str, dict[int, float | None]] = {}
-    for row in rows:
-        values.setdefault(row.run_id, {})[row.epoch] = json.loads(row.metrics)["train_loss"]
-    return values
-
-
-def _check_moves(story: Sequence[EventRow], status: str) -> None:
-    moves = [event for event in story if event.type == "run.status_changed"]
-    assert moves[0].data["from"] is None
-    for before, after in pairwise(moves):
-        assert after.data["from"] == before.data["to"]
-        assert after.data["to"] in ARROWS[after.data["from"]]
-    assert moves[-1].data["to"] == status
-    if status in TERMINAL:
-        assert story[-1] is moves[-1], "nothing happens to a run that ended"
+    @contextmanager
+    def _unless_too_late(self, expected: Expected, wish: str | None = None) -> Iterator[None]:
+        """A run that has ended is past all wishes, and one that is to be ended past weaker ones."""
+        is_weaker = wish is not None and STRENGTH[expected.requested] > STRENGTH[wish]
+        if expected.status not in TERMINAL and not is_weaker:
+            yield
+            return
+        with pytest.raises(ConflictError):
+            yield

@@ -15,7 +15,8 @@ from service.store.db import Sessions, make_engine
 from service.store.tables import RunRow
 from service.usecases.claims import Outcome
 from service.usecases.moves import ARROWS, Move, move
-from tests.service.usecases.ledger_machine import ENDINGS, Holder, LedgerMachine
+from tests.service.usecases.ledger_machine import LedgerMachine
+from tests.service.usecases.ledger_model import ENDINGS, Holder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from tests.service.usecases.world import World
 
 SETTINGS = settings(
-    max_examples=20,
+    max_examples=30,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),
@@ -38,7 +39,7 @@ def test_no_order_of_moves_breaks_the_ledger(sessions: Sessions) -> None:
     run_state_machine_as_test(Machine, settings=SETTINGS)
 
 
-@pytest.mark.parametrize("act", ["heartbeat", "record", "finish", "release"])
+@pytest.mark.parametrize("act", ["heartbeat", "record", "finish", "release", "put_aside"])
 @pytest.mark.parametrize("has_fence", [True, False], ids=["fence", "no fence"])
 def test_the_machine_notices_a_ledger_without_its_fence(
     database_url: str, act: str, has_fence: bool
@@ -58,6 +59,7 @@ def test_the_machine_notices_a_ledger_without_its_fence(
         "record": lambda: machine.record(zombie, 1, 0.5, saves=True),
         "finish": lambda: machine.finish(zombie, ENDINGS[0]),
         "release": lambda: machine.release(zombie, 1, 0.5),
+        "put_aside": lambda: machine.put_aside(zombie, 1, 0.5),
     }
     if has_fence:
         acts[act]()

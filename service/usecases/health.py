@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from service.schemas.runs import Status
     from service.store.broker import Broker
     from service.store.db import Sessions
 
@@ -93,7 +94,7 @@ def _oldest_wait(session: Session, project_id: str) -> datetime | None:
     return session.scalar(select(func.min(RunRow.available_at)).where(*waits))
 
 
-def _counts(session: Session, project_id: str) -> dict[str, int]:
+def _counts(session: Session, project_id: str) -> dict[Status, int]:
     counted = select(RunRow.status, func.count()).where(RunRow.project_id == project_id)
     return dict(session.execute(counted.group_by(RunRow.status)).all())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import func, select
 
@@ -96,7 +96,8 @@ def _oldest_wait(session: Session, project_id: str) -> datetime | None:
 
 def _counts(session: Session, project_id: str) -> dict[Status, int]:
     counted = select(RunRow.status, func.count()).where(RunRow.project_id == project_id)
-    return dict(session.execute(counted.group_by(RunRow.status)).all())
+    rows = session.execute(counted.group_by(RunRow.status))
+    return {cast("Status", status): count for status, count in rows}
 
 
 def _workers(session: Session, deaf: frozenset[str]) -> list[WorkerStatus]:

@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from starlette.responses import Response
 
 from service.errors import MalformedParameterError, Problem
-from service.usecases.idempotency import Stored
+from service.usecases.idempotency import FLIGHT_S, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,12 +47,18 @@ class Creation:
     """One creating call: who calls, under which key, with which body."""
 
     def __init__(
-        self, parts: Parts, principal: Principal, key: str | None, fingerprint: str
+        self,
+        parts: Parts,
+        principal: Principal,
+        key: str | None,
+        fingerprint: str,
+        flight_s: float = FLIGHT_S,
     ) -> None:
         self._idempotency = parts.idempotency
         self._project_id = principal.project_id
         self._key = key
         self._fingerprint = fingerprint
+        self._flight_s = flight_s
 
     def answer(
         self, status: int, path: str, create: Callable[[IdempotencyClaim | None], Resource]
@@ -65,7 +71,9 @@ class Creation:
         """
         if self._key is None:
             return _created(status, path, create(None))
-        found = self._idempotency.begin(self._project_id, self._key, self._fingerprint)
+        found = self._idempotency.begin(
+            self._project_id, self._key, self._fingerprint, flight_s=self._flight_s
+        )
         if isinstance(found, Stored):
             headers = {**found.headers, "Idempotency-Replayed": "true"}
             return Response(found.body, found.status, headers, "application/json")

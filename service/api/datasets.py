@@ -17,7 +17,7 @@ from service.api.paths import DatasetId
 from service.api.upload import Upload, receive_upload
 from service.schemas.datasets import Dataset, DatasetRows
 from service.schemas.wire import Page
-from service.usecases.idempotency import IdempotencyClaim
+from service.usecases.idempotency import UPLOAD_FLIGHT_S, IdempotencyClaim
 from service.usecases.parsing import parse_upload
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
@@ -46,7 +46,7 @@ async def create_dataset(
     """Receive a CSV file, find out the types of its columns, keep it as it is."""
     with parts.rates.upload(principal.key_id):
         async with receive_upload(request, parts.uploads_dir, parts.limits) as upload:
-            creation = Creation(parts, principal, key, upload.fingerprint)
+            creation = Creation(parts, principal, key, upload.fingerprint, UPLOAD_FLIGHT_S)
             create = partial(_create, parts, principal.project_id, upload)
             return await run_in_threadpool(creation.answer, 201, "/v1/datasets", create)
 

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from service.schemas.wire import Wire
     from service.store.db import Sessions
 
-# Longer than any upload and its parsing; a process that died in flight blocks its key so long.
-FLIGHT_S = 600.0
+# Longer than any answer takes; a process that died in flight blocks its key so long. Parsing and
+# storing an upload may take minutes. Who is overtaken all the same creates nothing: see `fulfil`.
+FLIGHT_S = 30.0
+UPLOAD_FLIGHT_S = 600.0
 KEPT_S = 7 * 86_400.0
 
 
@@ -50,10 +52,13 @@ class Idempotency:
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
-    def begin(self, project_id: str, key: str, fingerprint: str) -> Stored | IdempotencyClaim:
+    def begin(
+        self, project_id: str, key: str, fingerprint: str, *, flight_s: float = FLIGHT_S
+    ) -> Stored | IdempotencyClaim:
         """Take a key, or return the answer that it was given before.
 
-        `fingerprint` is the SHA-256, in hexadecimal, of the method, path and body.
+        `fingerprint` is the SHA-256, in hexadecimal, of the method, path and body. After `flight_s`
+        without an answer the key can be taken again.
 
         Raises:
             InvalidRequestError: `idempotency_key_reused`, the key came with another body before.
@@ -61,7 +66,7 @@ class Idempotency:
         """
         with self._sessions.begin() as session:
             claim = IdempotencyClaim(project_id, key, secrets.token_hex(16))
-            if _take(session, claim, fingerprint):
+            if _take(session, claim, fingerprint, flight_s):
                 return claim
             row = session.get(IdempotencyKeyRow, (project_id, key))
             if row is not None and row.fingerprint != fingerprint:
@@ -108,11 +113,11 @@ def fulfil(
         raise _in_flight()
 
 
-def _take(session: Session, claim: IdempotencyClaim, fingerprint: str) -> bool:
+def _take(session: Session, claim: IdempotencyClaim, fingerprint: str, flight_s: float) -> bool:
     flight = {
         "fingerprint": fingerprint,
         "token": claim.token,
-        "locked_until": db_now(FLIGHT_S),
+        "locked_until": db_now(flight_s),
         "created_at": db_now(),
     }
     identity = {"project_id": claim.project_id, "key": claim.key}

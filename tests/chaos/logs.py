@@ -21,8 +21,6 @@ _EXPLAINED = (
     "Worker exited prematurely: exitcode 86",
     # Celery: the broker is away, hangs, or has lost its data.
     "consumer: Cannot connect to",
-    # Kombu: what is no message in its list ends a worker, in order; it is started again.
-    "in _brpop_read",
     # Ours: the watchdog of a training behind a black hole.
     "stuck in a database call, leaving",
 )

@@ -100,8 +100,8 @@ def test_abandoning_late_takes_no_answer_away(
 def test_a_flight_that_ended_in_a_crash_is_taken_over_and_cannot_land(
     sessions: Sessions, keys: Idempotency, project_id: str
 ) -> None:
-    crashed = begin(keys, project_id)
-    shift(sessions, locked_until=-1.0)
+    crashed = keys.begin(project_id, "key", BODY, flight_s=-1.0)
+    assert isinstance(crashed, IdempotencyClaim)
     successor = begin(keys, project_id)
     with pytest.raises(ConflictError):
         create(sessions, crashed)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.service.usecases.world import World
 
 SETTINGS = settings(
-    max_examples=30,
+    max_examples=20,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),

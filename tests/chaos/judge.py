@@ -55,10 +55,11 @@ def judge(
             for wish in wishes
             if wish.run_id is not None and wish.run_id not in rows
         ]
+        violations += [f"{w.key}: never accepted" for w in wishes if w.run_id is None]
         for trial in trials:
             violations += trial.violations(n_faults)
         return Verdict(
-            runs=len(wishes),
+            runs=sum(wish.run_id is not None for wish in wishes),
             lost=sum(wish.run_id not in rows for wish in wishes if wish.run_id is not None)
             + sum(not trial.is_over for trial in trials),
             duplicates=len(strangers) + sum(trial.n_duplicates for trial in trials),

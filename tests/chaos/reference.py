@@ -24,7 +24,7 @@ class Reference:
 
     weights_sha256: str
     epochs: int
-    curves: Mapping[str, list[float]]
+    curves: Mapping[str, list[float | None]]
     """Metrics by name, one value per epoch."""
 
 
@@ -34,7 +34,7 @@ def train_undisturbed(spec: Mapping[str, Any], parquet: bytes) -> Reference:
     training = resolved.training
     prepared = prepare(read_table(parquet), plan_of(resolved))
     state = TrainingState.initial(prepared.network, training, resolved.seed)
-    curves: dict[str, list[float]] = {}
+    curves: dict[str, list[float | None]] = {}
     steps = train(
         prepared.network,
         state,

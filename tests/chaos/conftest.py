@@ -1,0 +1,3 @@
+from tests.workers.conftest import line, world
+
+__all__ = ["line", "world"]

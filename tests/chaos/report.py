@@ -21,8 +21,10 @@ class Report:
     faults: Mapping[str, int]
     verdict: Verdict
     fenced_off: int
+    seconds_to_notice: tuple[float, ...]
+    """From a kill -9 of a worker until its run was back in the queue, ascending."""
     seconds_to_resume: tuple[float, ...]
-    """From a kill -9 of a training until it was claimed again, ascending."""
+    """Until it was claimed again: what the storm does meanwhile is part of it."""
     post_seconds: tuple[float, ...]
     """Until runs were accepted, ascending."""
     refused_seconds: tuple[float, ...]
@@ -55,8 +57,9 @@ class Report:
             f"bit-identical    {verdict.identical}/{verdict.runs}",
             f"attempts         {_spread(verdict.attempts)}, crashes counted {verdict.crashes}",
             f"fenced off       {self.fenced_off}",
-            f"time to resume   {_spread(self.seconds_to_resume)} s after kill -9"
+            f"back in queue    {_spread(self.seconds_to_notice)} s after kill -9"
             f" (lease {self.lease_s:g} s)",
+            f"time to resume   {_spread(self.seconds_to_resume)} s after kill -9",
             f"POST accepted in {_spread(self.post_seconds)} s",
             f"503 refused in   {_spread(self.refused_seconds)} s",
             *(f"VIOLATION  {violation}" for violation in verdict.violations),

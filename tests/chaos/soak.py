@@ -84,6 +84,7 @@ class Soak:
 
     def _report(self, site: Site, answers: Answers, storm: Storm, verdict: Verdict) -> Report:
         logs = Logs(site.logs())
+        comebacks = storm.victims.comebacks()
         return Report(
             seed=self.seed,
             database=self.database,
@@ -92,7 +93,8 @@ class Soak:
             faults=dict(storm.struck),
             verdict=verdict,
             fenced_off=logs.count("lost to another attempt"),
-            seconds_to_resume=tuple(storm.victims.seconds_to_resume()),
+            seconds_to_notice=tuple(sorted(comeback.noticed_s for comeback in comebacks)),
+            seconds_to_resume=tuple(sorted(comeback.resumed_s for comeback in comebacks)),
             post_seconds=tuple(sorted(answers.post_s)),
             refused_seconds=tuple(sorted(answers.refused_s)),
             unexpected=(*answers.unexpected, *logs.unexplained()),

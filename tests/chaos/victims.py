@@ -27,6 +27,13 @@ class Victim:
     killed_at: datetime
 
 
+class Comeback(NamedTuple):
+    """How long after the kill a run was seen to be lost, and was trained again, in seconds."""
+
+    noticed_s: float
+    resumed_s: float
+
+
 class UnderWay(NamedTuple):
     """Which worker trains which run."""
 
@@ -66,12 +73,12 @@ class Victims:
             # Another fault has the database; a kill is not timed then.
             return []
 
-    def seconds_to_resume(self) -> list[float]:
-        """Return, for every victim that was claimed again, the seconds from its kill until then."""
-        taken = [self._next_claim(victim) for victim in self._noted]
-        return sorted(seconds for seconds in taken if seconds is not None)
+    def comebacks(self) -> list[Comeback]:
+        """Return how long each victim took, of those that lost their worker by it."""
+        found = [self._comeback(victim) for victim in self._noted]
+        return [comeback for comeback in found if comeback is not None]
 
-    def _next_claim(self, victim: Victim) -> float | None:
+    def _comeback(self, victim: Victim) -> Comeback | None:
         moves = (
             select(EventRow)
             .where(
@@ -87,4 +94,5 @@ class Victims:
         # A run that ended, or was paused, at that moment had nothing to resume.
         if len(found) < 2 or found[0][0] != "worker_lost":
             return None
-        return (found[1][1] - victim.killed_at).total_seconds()
+        noticed_s, resumed_s = ((at - victim.killed_at).total_seconds() for _, at in found)
+        return Comeback(noticed_s, resumed_s)

@@ -1,4 +1,4 @@
-"""The operator's door, on the database itself: migrations, keys, projects."""
+"""The operator's door, on the database itself: migrations, keys, projects, backups."""
 
 from __future__ import annotations
 
@@ -12,13 +12,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from service.errors import SlopeError
+from service.processes import FolderError, make_state_dir, own_state_dir
 from service.settings import SettingsError, load_settings
+from service.store.backup import BackupError, back_up
+from service.store.backup import restore as restore_backup
 from service.store.db import Sessions, make_engine
 from service.store.migrate import upgrade
 from service.usecases.projects import Projects, new_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from service.settings import Settings
 
 FIRST_PROJECT = "default"
 
@@ -42,6 +47,30 @@ def migrate(
         upgrade(settings.resolved_database_url)
         if first_key is not None:
             _projects().adopt_key(FIRST_PROJECT, _kept_secret(first_key))
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="Where it goes; nothing may be there.")],
+) -> None:
+    """Copy the embedded database as it is at one moment; the service may go on."""
+    with _refusals():
+        settings, _ = load_settings(os.environ)
+        back_up(_embedded_database(settings), file)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="What `backup` wrote.")],
+) -> None:
+    """Make a backup the database of a state folder that has none and serves nobody."""
+    with _refusals():
+        settings, limits = load_settings(os.environ)
+        database = _embedded_database(settings)
+        make_state_dir(settings.state_dir)
+        # Let go of by the kernel when this process ends.
+        own_state_dir(settings.state_dir)
+        restore_backup(file, database, run_seconds=limits.run_seconds)
 
 
 @keys.command()
@@ -111,6 +140,14 @@ def list_projects() -> None:
             typer.echo(f"{name}  {own}")
 
 
+def _embedded_database(settings: Settings) -> Path:
+    if settings.database_url is not None:
+        raise BackupError(
+            "SLOPE_DATABASE_URL is set: that database has tools of its own (pg_dump, pg_restore)"
+        )
+    return settings.embedded_database
+
+
 def _projects() -> Projects:
     settings, _ = load_settings(os.environ)
     return Projects(Sessions(make_engine(settings.resolved_database_url, pool_size=1)))
@@ -130,7 +167,7 @@ def _kept_secret(file: Path) -> str:
 def _refusals() -> Iterator[None]:
     try:
         yield
-    except (SettingsError, SlopeError, OSError) as error:
+    except (SettingsError, SlopeError, FolderError, BackupError, OSError) as error:
         typer.echo(f"slope: {error}", err=True)
         sys.exit(2)
 

@@ -130,7 +130,12 @@ class Settings(BaseModel):
             url = self.database_url.get_secret_value()
             scheme, _, rest = url.partition("://")
             return f"postgresql+psycopg://{rest}" if scheme in _POSTGRES_SCHEMES else url
-        return f"sqlite:///{self.state_dir.resolve() / 'slope.db'}"
+        return f"sqlite:///{self.embedded_database}"
+
+    @property
+    def embedded_database(self) -> Path:
+        """The file of the database that needs no server."""
+        return self.state_dir.resolve() / "slope.db"
 
     @property
     def resolved_redis_url(self) -> str:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from service.store.db import Sessions
+    from tests.servers.postgres import PostgresServer
+    from tests.servers.service import Service
 
 
 def admin(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -118,3 +120,34 @@ def test_a_share_of_nothing_or_of_nobody_is_refused(
     arguments = ("projects", "limit", name, "--running", running)
     assert admin(*arguments, SLOPE_DATABASE_URL=database_url).returncode == 2
     assert Projects(sessions).limits() == [("lab", None)]
+
+
+def test_a_backup_comes_back_where_nothing_is_and_nobody_serves(
+    service: Service, tmp_path: Path
+) -> None:
+    file = tmp_path / "slope.backup"
+    made = admin("backup", str(file), SLOPE_STATE_DIR=str(service.state_dir))
+    assert made.returncode == 0, made.stderr
+    refused = admin("restore", str(file), SLOPE_STATE_DIR=str(service.state_dir))
+    assert refused.returncode == 2
+    assert f"pid {service.pid('supervisor')}" in refused.stderr
+    assert service.is_ready()
+    fresh = {"SLOPE_STATE_DIR": str(tmp_path / "fresh")}
+    restored = admin("restore", str(file), **fresh)
+    assert restored.returncode == 0, restored.stderr
+    ids = [
+        admin("keys", "list", **of).stdout
+        for of in (fresh, {"SLOPE_STATE_DIR": str(service.state_dir)})
+    ]
+    assert ids[0] == ids[1] != ""
+
+
+@pytest.mark.parametrize("command", ["backup", "restore"])
+def test_a_server_is_left_to_its_own_tools(
+    postgres: PostgresServer, tmp_path: Path, command: str
+) -> None:
+    url = postgres.url("anything")
+    result = admin(command, str(tmp_path / "file"), SLOPE_DATABASE_URL=url)
+    assert result.returncode == 2
+    assert "pg_dump" in result.stderr
+    assert list(tmp_path.iterdir()) == []

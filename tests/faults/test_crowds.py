@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import httpx2
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
-from service.errors import ConflictError
 from service.schemas.runs import RunCreate
 from service.settings import load_settings
 from service.store.blobs import Blobs
@@ -53,11 +51,11 @@ def test_the_first_run_of_a_project_waits_for_no_crowd_of_another(
         lambda status: status not in ("queued", "running"),
     )
     newcomer.close()
-    for run_id in flood:
-        with suppress(ConflictError):
-            runs.cancel(crowd, run_id)
-    assert n_started_before(service, mine["id"]) <= N_SLOTS * 2
-    undisturbed.check(mine["id"], faults=0)
+    with service.sessions.begin() as session:
+        session.execute(delete(RunRow).where(RunRow.id.in_(flood), RunRow.status == "queued"))
+    # Those for whom the bell hung already, one in reserve for each slot, and one more round.
+    assert n_started_before(service, mine["id"]) <= 2 * N_SLOTS
+    undisturbed.check_ledger(mine["id"], faults=0)
 
 
 def n_started_before(service: FaultyService, run_id: str) -> int:

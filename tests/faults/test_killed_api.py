@@ -62,6 +62,8 @@ def test_a_call_that_is_repeated_after_the_api_died_creates_one_run(
     assert (again.status_code, again.headers["idempotency-replayed"]) == (202, "true")
     assert again.content == once_more.content
     assert count_of(service, RunRow) == n_runs + 1
+    # The bell that died with the API would be rung again half a minute later.
+    service.broker.ring(again.json()["id"])
     assert undisturbed.check(again.json()["id"], faults=0)["attempt"] == 1
 
 

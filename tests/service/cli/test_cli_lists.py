@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from service.api import catalog_examples
+import pytest
+
+from service.api import catalog_examples, examples, replay_examples
 from tests.service.client import wire_examples as wire
 from tests.service.client.scripted_server import Answer
 
@@ -46,6 +48,63 @@ def test_a_run_is_shown_and_cancelled(server: ScriptedServer, slope: Slope) -> N
     server.on("POST", f"{RUN}/cancel", Answer(wire.run("cancelled")))
     assert "running" in slope("runs", "get", wire.RUN_ID).out
     assert slope("runs", "cancel", wire.RUN_ID, "--json").json()["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume", "stop"])
+def test_a_run_is_told_what_its_owner_wishes(
+    server: ScriptedServer, slope: Slope, verb: str
+) -> None:
+    server.on("POST", f"{RUN}/{verb}", Answer(wire.run("running", requested="pause")))
+    assert "asked to pause" in slope("runs", verb, wire.RUN_ID).out
+    assert slope("runs", verb, wire.RUN_ID, "--json").json()["requested"] == "pause"
+
+
+def test_a_run_is_continued_from_its_newest_checkpoint(
+    server: ScriptedServer, slope: Slope
+) -> None:
+    page = {"data": [examples.CHECKPOINT], "next": None}
+    server.on("GET", f"{RUN}/checkpoints", Answer(page))
+    server.on("POST", "/v1/runs", Answer(wire.run("queued"), status=202))
+    ended = slope("runs", "continue", wire.RUN_ID, "--epochs", "9", "--name", "line", "--json")
+    assert ended.code == 0
+    assert server.received[-1].json() == {
+        "parent": {"checkpoint_id": examples.CHECKPOINT["id"], "mode": "continue"},
+        "training": {"epochs": 9},
+        "model": "line",
+    }
+    slope("runs", "continue", "ckpt_x")
+    assert server.received[-1].json() == {"parent": {"checkpoint_id": "ckpt_x", "mode": "continue"}}
+
+
+def test_a_run_without_checkpoints_cannot_be_continued(
+    server: ScriptedServer, slope: Slope
+) -> None:
+    server.on("GET", f"{RUN}/checkpoints", Answer({"data": [], "next": None}))
+    assert slope("runs", "continue", wire.RUN_ID).code == 2
+
+
+def test_a_repetition_is_awaited_and_its_exit_code_tells(
+    server: ScriptedServer, slope: Slope
+) -> None:
+    server.on("POST", f"{RUN}/replay", Answer(wire.run("queued"), status=202))
+    different = wire.replay(epoch=2, recorded=0.5, replayed="nan")
+    server.on("GET", RUN, Answer(wire.replay()), Answer(different))
+    same = slope("runs", "replay", wire.RUN_ID, "--from", "ckpt_x")
+    assert (same.code, "bit for bit the same" in same.out) == (0, True)
+    assert server.received[0].json() == {"from": "ckpt_x"}
+    other = slope("runs", "replay", wire.RUN_ID)
+    assert other.code == 1
+    assert "val_loss of epoch 2 is different: recorded 0.5, now nan" in other.out
+    assert slope("runs", "replay", wire.RUN_ID, "--no-wait", "--json").code == 0
+
+
+def test_provenance_is_shown(server: ScriptedServer, slope: Slope) -> None:
+    server.on("GET", f"{RUN}/provenance", Answer(replay_examples.PROVENANCE))
+    shown = slope("runs", "provenance", wire.RUN_ID).out
+    assert f"sha256 {replay_examples.PROVENANCE['spec_sha256']}" in shown
+    assert "ended by max_epochs" in shown
+    assert "with other bits" in shown
+    assert slope("runs", "provenance", wire.RUN_ID, "--json").json()["reproducible"] is True
 
 
 def test_models_are_listed_and_shown(server: ScriptedServer, slope: Slope) -> None:

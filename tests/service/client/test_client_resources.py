@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from service.api import catalog_examples, trace_examples
+from service.api import catalog_examples, replay_examples, trace_examples
 from service.client import (
     AuthenticationError,
     ClientError,
@@ -50,6 +50,34 @@ def test_a_run_is_made_of_fields_or_of_a_whole_wish(server: ScriptedServer, clie
     assert by_wish["network"]["layers"][0]["units"] == 8
     with pytest.raises(TypeError):
         client.runs.create(RunCreate.model_validate(fields), seed=3)
+
+
+def test_a_run_begins_with_a_checkpoint(server: ScriptedServer, client: Client) -> None:
+    server.on("POST", RUNS, Answer(wire.run("queued"), status=202))
+    client.runs.continue_from("ckpt_x", training={"epochs": 9})
+    client.runs.warm_start("ckpt_x", seed=1, idempotency_key="mine")
+    going_on, warm = server.received
+    assert going_on.json() == {
+        "parent": {"checkpoint_id": "ckpt_x", "mode": "continue"},
+        "training": {"epochs": 9},
+    }
+    assert warm.json()["parent"]["mode"] == "warm_start"
+    assert warm.headers["idempotency-key"] == "mine"
+
+
+def test_a_run_hears_every_verb(server: ScriptedServer, client: Client) -> None:
+    for verb in ("pause", "resume", "stop", "cancel"):
+        server.on("POST", f"{RUN}/{verb}", Answer(wire.run("running")))
+        say = getattr(client.runs, verb)
+        assert say(wire.RUN_ID).id == wire.RUN_ID
+    server.on("POST", f"{RUN}/replay", Answer(wire.replay(), status=202))
+    again = client.runs.replay(wire.RUN_ID)
+    assert again.replay is not None
+    assert again.replay.identical
+    assert server.received[-1].json() == {"from": "start"}
+    assert "idempotency-key" in server.received[-1].headers
+    server.on("GET", f"{RUN}/provenance", Answer(replay_examples.PROVENANCE))
+    assert client.runs.provenance(wire.RUN_ID).attempts[0].ended_by == "max_epochs"
 
 
 def test_fields_of_a_newer_service_are_left_out(server: ScriptedServer, client: Client) -> None:

@@ -77,6 +77,19 @@ def run(status: str = "succeeded", **changes: Any) -> dict[str, Any]:
     } | changes
 
 
+def replay(**difference: Any) -> dict[str, Any]:
+    """A run that repeats another, and came out the same unless there is a difference."""
+    first = {"step": 20, "last_equal_step": 10, "name": "val_loss"} | difference
+    result = {
+        "of": "run_first",
+        "checkpoint_id": None,
+        "identical": not difference,
+        "first_difference": first if difference else None,
+        "reason": None,
+    }
+    return run(replay_of="run_first", replay=result, model_id=None)
+
+
 def event(seq: int, kind: str = "log", **data: Any) -> dict[str, Any]:
     return {
         "id": f"evt_{seq:026}",

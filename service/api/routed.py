@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException as HttpError
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
+from service import VERSION
 from service.api import (
     catalog,
     checkpoints,
@@ -36,7 +37,7 @@ from service.api.errors import (
     status_of,
 )
 from service.api.feed import EventFeed
-from service.api.openapi import DESCRIPTION, TITLE, VERSION, document
+from service.api.openapi import DESCRIPTION, TITLE, document
 from service.api.receipt import ReceiptTimes
 from service.api.validation import query_problems
 from service.errors import InvalidRequestError, SlopeError

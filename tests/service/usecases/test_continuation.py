@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from service.errors import InvalidRequestError, NotFoundError
+from service.errors import InvalidRequestError
 from service.schemas.runs import RunCreate
 from service.store.tables import BlobChunkRow
 from service.usecases.claims import (
@@ -19,7 +19,6 @@ from service.usecases.claims import (
     Outcome,
     ProgressPart,
 )
-from service.usecases.projects import Projects
 from tests.service.usecases.world import progress
 
 if TYPE_CHECKING:
@@ -206,7 +205,6 @@ def test_what_does_not_change_the_training_itself_may_change(
         ({"seed": 8}, "/seed"),
         ({"preprocessing": "none"}, "/preprocessing"),
         ({"split": {"validation": 0.2}}, "/split/validation"),
-        ({"split": {"method": "ordered"}}, "/split/method"),
         ({"network": {"layers": [{"type": "dense", "units": 3}]}}, "/network"),
         ({"training": {"epochs": 20, "batch_size": 6}}, "/training/batch_size"),
         ({"training": {"epochs": 20, "loss": {"type": "mae"}}}, "/training/loss"),
@@ -279,10 +277,3 @@ def test_weights_of_other_shapes_are_refused_with_both(world: World, parent: Run
     assert problem.detail == (
         "layers.0.weight is of shape [1, 3] in the checkpoint and of shape [1, 4] in this network."
     )
-
-
-def test_what_another_project_saved_is_not_there(world: World, parent: Run) -> None:
-    other = Projects(world.sessions).ensure_project("second")
-    checkpoint = {"checkpoint_id": checkpoint_of(world, parent, "final"), "mode": "continue"}
-    with pytest.raises(NotFoundError):
-        world.runs.create(other, RunCreate.model_validate({"parent": checkpoint}))

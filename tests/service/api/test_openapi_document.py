@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -67,6 +69,11 @@ def test_every_example_is_one(model: Any, example: Any) -> None:
     adapter = TypeAdapter(model)
     text = TypeAdapter(Any).dump_json(example)
     assert adapter.dump_json(adapter.validate_json(text)) is not None
+
+
+def test_the_version_is_that_of_the_package(document: dict[str, Any]) -> None:
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
+    assert document["info"]["version"] == project["project"]["version"]
 
 
 def test_the_upload_form_has_the_parts_that_are_read(document: dict[str, Any]) -> None:

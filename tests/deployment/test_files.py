@@ -61,6 +61,25 @@ def test_a_worker_has_longer_to_stop_than_its_checkpoint_may_take() -> None:
     assert "REMAP_SIGTERM" not in worker["environment"]
 
 
+def test_the_api_has_longer_to_stop_than_its_requests_may_take() -> None:
+    api = topology()["services"]["api"]
+    assert api["stop_grace_period"] == "30s"
+    assert float(api["environment"]["SLOPE_SHUTDOWN_SECONDS"]) < 30.0
+
+
+def test_what_is_accepted_is_on_the_disk_and_no_bell_is_evicted() -> None:
+    services = topology()["services"]
+    postgres, redis = (" ".join(services[name]["command"]) for name in ("postgres", "redis"))
+    assert {"fsync=on", "synchronous_commit=on"} <= set(postgres.split())
+    for option in (
+        "--appendonly yes",
+        "--appendfsync everysec",
+        "--maxmemory-policy noeviction",
+        "--maxmemory 256mb",
+    ):
+        assert option in redis
+
+
 def test_the_gpu_worker_is_asked_for_by_profile() -> None:
     assert topology()["services"]["worker-gpu"]["profiles"] == ["gpu"]
 

@@ -42,6 +42,11 @@ class PostgresServer:
         self.port = free_port()
         self.start()
 
+    @property
+    def binaries(self) -> Path:
+        """The folder of its programs, `pg_dump` among them."""
+        return self._bin
+
     def start(self) -> None:
         """Start the cluster, or start it again."""
         settings = {

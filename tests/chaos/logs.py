@@ -19,8 +19,11 @@ _EXPLAINED = (
     "exited with 'exitcode 86'",
     "Worker exited prematurely: signal 9 (SIGKILL)",
     "Worker exited prematurely: exitcode 86",
+    # The same, while its worker was starting: the worker ends, and is started again.
+    "Could not start worker processes",
     # Celery: the broker is away, hangs, or has lost its data.
     "consumer: Cannot connect to",
+    "Couldn't ack",
     # Ours: the watchdog of a training behind a black hole.
     "stuck in a database call, leaving",
 )

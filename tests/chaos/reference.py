@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -26,10 +27,13 @@ class Reference:
     epochs: int
     curves: Mapping[str, list[float | None]]
     """Metrics by name, one value per epoch."""
+    seconds: float = 0.0
+    """What it took."""
 
 
 def train_undisturbed(spec: Mapping[str, Any], parquet: bytes) -> Reference:
     """Train a run's resolved specification, as the ledger has it, on the stored bytes."""
+    began_s = time.monotonic()
     resolved = RunSpec.model_validate_json(json.dumps(spec))
     training = resolved.training
     prepared = prepare(read_table(parquet), plan_of(resolved))
@@ -48,4 +52,5 @@ def train_undisturbed(spec: Mapping[str, Any], parquet: bytes) -> Reference:
             for name, value in values_of(progress.report, training).items():
                 curves.setdefault(name, []).append(value)
     weights = weights_to_bytes(prepared.network, state.final_parameters(training))
-    return Reference(hashlib.sha256(weights).hexdigest(), state.epoch, curves)
+    sha256 = hashlib.sha256(weights).hexdigest()
+    return Reference(sha256, state.epoch, curves, time.monotonic() - began_s)

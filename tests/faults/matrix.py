@@ -56,7 +56,11 @@ ROWS = (
         4,
         "kill -9 before, after and in the middle of each COMMIT of a training",
         "what is committed is there once, what is not is computed again",
-        _tests("test_commit_points", "a_run_survives_kill_9_at_every_commit_point"),
+        _tests(
+            "test_commit_points",
+            "a_run_survives_kill_9_at_every_commit_point",
+            "a_run_survives_kill_9_between_two_chunks_of_a_checkpoint",
+        ),
     ),
     Row(
         5,

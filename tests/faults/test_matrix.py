@@ -11,6 +11,9 @@ import pytest
 
 from tests.faults.matrix import BOTH, ROWS, Row
 
+# One pytest process, or each would collect the tests again.
+pytestmark = pytest.mark.xdist_group("matrix")
+
 N_ROWS = 30
 
 
@@ -18,7 +21,8 @@ N_ROWS = 30
 def collected() -> dict[str, set[str]]:
     """The databases of every test in this folder, as pytest collects it; none where it has none."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/faults"]
-    listed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120.0)
+    listed = subprocess.run(command, capture_output=True, text=True, timeout=120.0)
+    assert listed.returncode == 0, listed.stdout
     databases: dict[str, set[str]] = defaultdict(set)
     for line in listed.stdout.splitlines():
         test, _, parameters = line.partition("[")

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from service.errors import IntegrityError
+from service.errors import IntegrityError, NotFoundError
 from service.ids import new_id
-from service.store.tables import CheckpointRow
+from service.store.tables import CheckpointRow, RunRow
 from service.usecases import metrics
 from service.usecases.claims import ParentState
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from service.schemas.runs import Parent
     from service.store.blobs import Blobs
     from service.store.db import Sessions
-    from service.store.tables import RunRow
     from service.usecases.continuation import Beginning
 
 KIND = "parent"
@@ -30,6 +29,9 @@ def begin(session: Session, blobs: Blobs, row: RunRow, at: Beginning) -> None:
 
     Bytes are stored once by their digest: a row that names them holds on to them. Where the
     training goes on its curve, its time and its numerics go on as well.
+
+    Raises:
+        NotFoundError: the run whose curve is to go on was deleted meanwhile.
     """
     derived = None if at.weights is None else blobs.put(session, at.weights)
     session.add(
@@ -50,6 +52,9 @@ def begin(session: Session, blobs: Blobs, row: RunRow, at: Beginning) -> None:
         row.numerics = None if at.numerics is None else dict(at.numerics)
         row.reproducible = at.reproducible
         metrics.copy(session, at.curve_of, row.id, at.epoch)
+        # After the copy: a run that is there still was there then, with the whole of its curve.
+        if session.scalar(select(RunRow.id).where(RunRow.id == at.curve_of)) is None:
+            raise NotFoundError("checkpoint")
         for epoch, values in metrics.of_run(session, row.id, [at.epoch]).items():
             shown = {name: None if isinstance(v, str) else v for name, v in values.items()}
             row.metrics = {"epoch": epoch, **shown}

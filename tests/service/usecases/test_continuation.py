@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from service.errors import InvalidRequestError
-from service.schemas.runs import RunCreate
-from service.store.tables import BlobChunkRow
+from service.errors import InvalidRequestError, NotFoundError
+from service.schemas.runs import ParentWish, RunCreate
+from service.store.tables import BlobChunkRow, RunRow
+from service.usecases import parents
 from service.usecases.claims import (
     BestEpoch,
     EpochMetrics,
@@ -19,6 +20,7 @@ from service.usecases.claims import (
     Outcome,
     ProgressPart,
 )
+from service.usecases.continuation import begin_with
 from tests.service.usecases.world import progress
 
 if TYPE_CHECKING:
@@ -152,6 +154,18 @@ def test_a_child_needs_its_parent_no_more(world: World, parent: Run) -> None:
     assert claim.parent.state == b"the end"
     # What holds on to the parent's bytes is no checkpoint of its own.
     assert world.runs.checkpoints(world.project_id, child.id).data == []
+
+
+def test_a_parent_deleted_before_its_curve_was_taken_over_is_not_found(
+    world: World, parent: Run
+) -> None:
+    wish = ParentWish(checkpoint_id=checkpoint_of(world, parent, "final"), mode="continue")
+    with world.sessions.read() as session:
+        planned = begin_with(session, world.project_id, wish)
+    child = world.create()
+    world.runs.delete(world.project_id, parent.id)
+    with pytest.raises(NotFoundError), world.sessions.begin() as session:
+        parents.begin(session, world.blobs, session.get_one(RunRow, child.id), planned)
 
 
 def test_a_child_with_a_state_of_its_own_goes_on_from_that(world: World, parent: Run) -> None:

@@ -123,7 +123,7 @@ def post_seconds(service: FaultyService, undisturbed: Undisturbed, n: int) -> di
     return taken
 
 
-def test_a_broker_that_lost_everything_is_told_of_every_run_again(
+def test_bells_of_a_killed_redis_are_rung_again(
     service: FaultyService, undisturbed: Undisturbed, broker: RedisServer
 ) -> None:
     running = occupy(service, undisturbed)
@@ -140,7 +140,7 @@ def test_a_broker_that_lost_everything_is_told_of_every_run_again(
         assert undisturbed.check(run_id, faults=0)["attempt"] == 1
 
 
-def test_runs_are_accepted_at_once_while_the_broker_is_down(
+def test_runs_are_accepted_while_redis_is_down(
     service: FaultyService, undisturbed: Undisturbed, broker: RedisServer
 ) -> None:
     broker.kill()
@@ -153,7 +153,7 @@ def test_runs_are_accepted_at_once_while_the_broker_is_down(
         assert undisturbed.check(run_id, faults=0)["attempt"] == 1
 
 
-def test_a_broker_that_hangs_holds_up_neither_requests_nor_trainings(
+def test_nobody_waits_for_a_redis_that_hangs(
     service: FaultyService, undisturbed: Undisturbed, broker: RedisServer
 ) -> None:
     trained = occupy(service, undisturbed)
@@ -171,7 +171,7 @@ def test_a_broker_that_hangs_holds_up_neither_requests_nor_trainings(
 
 
 @pytest.mark.parametrize("is_busy", [False, True], ids=["idle", "busy"])
-def test_a_worker_hears_again_after_flushall(
+def test_bells_that_were_flushed_are_rung_again(
     service: FaultyService, undisturbed: Undisturbed, broker: RedisServer, *, is_busy: bool
 ) -> None:
     running = occupy(service, undisturbed) if is_busy else []
@@ -187,7 +187,7 @@ def test_a_worker_hears_again_after_flushall(
         assert undisturbed.check(run_id, faults=0)["attempt"] == 1
 
 
-def test_a_bell_whose_answer_was_lost_rings_twice_and_starts_one_training(
+def test_a_bell_whose_answer_is_lost_is_rung_again(
     service: FaultyService, undisturbed: Undisturbed, proxy: Proxy
 ) -> None:
     running = occupy(service, undisturbed)

@@ -8,9 +8,11 @@ import pytest
 
 from service.settings import Limits
 from service.store.blobs import Blobs
+from tests.service.usecases.parentage import ended_run
 from tests.service.usecases.world import RememberingBroker, World
 
 if TYPE_CHECKING:
+    from service.schemas.runs import Run
     from service.store.db import Sessions
 
 
@@ -24,3 +26,9 @@ def broker() -> RememberingBroker:
 def world(sessions: Sessions, broker: RememberingBroker) -> World:
     """A project with a table of five rows, on each database in turn."""
     return World(sessions, Blobs(), broker, Limits.model_validate({}))
+
+
+@pytest.fixture
+def parent(world: World) -> Run:
+    """A run that ended after ten epochs, of which it knew the eighth as the best."""
+    return ended_run(world)

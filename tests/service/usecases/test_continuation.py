@@ -2,92 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
-import safetensors.numpy
 
 from service.errors import InvalidRequestError, NotFoundError
-from service.schemas.runs import ParentWish, RunCreate
+from service.schemas.runs import ParentWish
 from service.store.tables import BlobChunkRow, RunRow
 from service.usecases import parents
 from service.usecases.claims import (
-    BestEpoch,
-    EpochMetrics,
     NewCheckpoint,
     Outcome,
     ProgressPart,
 )
 from service.usecases.continuation import begin_with
+from tests.service.usecases.parentage import WEIGHTS, WISH, begin, checkpoint_of
 from tests.service.usecases.world import progress
 
 if TYPE_CHECKING:
     from service.schemas.runs import Run
     from tests.service.usecases.world import World
-
-NETWORK = {"layers": [{"type": "dense", "units": 3, "activation": "tanh"}]}
-WISH: dict[str, Any] = {
-    "network": NETWORK,
-    "training": {
-        "epochs": 10,
-        "batch_size": 5,
-        "optimizer": {"type": "sgd", "learning_rate": 0.1},
-        "checkpoint_every": 2,
-    },
-    "split": {"validation": 0.3},
-    "seed": 7,
-    "budget": {"seconds": 60.0},
-    "model": "line",
-    "labels": {"team": "x"},
-    "priority": 3,
-}
-WEIGHTS = safetensors.numpy.save(
-    {
-        "layers.0.weight": np.zeros((1, 3), np.float32),
-        "layers.0.bias": np.zeros(3, np.float32),
-        "layers.1.weight": np.zeros((3, 1), np.float32),
-        "layers.1.bias": np.zeros(1, np.float32),
-    }
-)
-
-
-@pytest.fixture
-def parent(world: World) -> Run:
-    """A run that ended after ten epochs, of which it knew the eighth as the best."""
-    run = world.create(**WISH)
-    fence = world.claim(run.id).fence
-    initial = NewCheckpoint(kind="initial", epoch=0, step=0, weights=WEIGHTS)
-    begun = ProgressPart(epoch=0, step=0, trained_seconds=0.0, checkpoint=initial)
-    world.leases.record(run.id, fence, begun)
-    for epoch in range(1, 10):
-        world.leases.record(run.id, fence, progress(epoch, state=b"state %d" % epoch))
-    last = ProgressPart(
-        epoch=10,
-        step=100,
-        trained_seconds=1.0,
-        epochs=(EpochMetrics(10, {"train_loss": 0.1}),),
-        best=BestEpoch(8, "train_loss", 0.05),
-        checkpoint=NewCheckpoint(
-            kind="final", epoch=8, step=100, state=b"the end", weights=WEIGHTS, is_best=True
-        ),
-        numerics={"engine": "1"},
-    )
-    outcome = Outcome(status="succeeded", stop_reason="max_epochs", last=last)
-    world.leases.finish(run.id, fence, outcome)
-    return world.get(run.id)
-
-
-def checkpoint_of(world: World, run: Run, kind: str, epoch: int | None = None) -> str:
-    listed = world.runs.checkpoints(world.project_id, run.id).data
-    [found] = [c.id for c in listed if c.kind == kind and epoch in (None, c.epoch)]
-    return found
-
-
-def begin(world: World, checkpoint_id: str, mode: str = "continue", **fields: Any) -> Run:
-    wish = {"parent": {"checkpoint_id": checkpoint_id, "mode": mode}, **fields}
-    return world.runs.create(world.project_id, RunCreate.model_validate_json(json.dumps(wish)))
 
 
 def more(epochs: int = 20, **training: Any) -> dict[str, Any]:
@@ -267,27 +201,3 @@ def test_weights_without_a_state_can_only_be_started_from(world: World) -> None:
         begin(world, checkpoint_id)
     child = begin(world, checkpoint_id, "warm_start")
     assert (child.progress.epoch, child.progress.step) == (0, 0)
-
-
-def test_a_warm_start_takes_the_weights_and_nothing_else(world: World, parent: Run) -> None:
-    change = {"training": {"epochs": 3, "optimizer": {"type": "adam"}}, "split": {"test": 0.1}}
-    child = begin(world, checkpoint_of(world, parent, "final"), "warm_start", **change)
-    assert (child.progress.epoch, child.metrics) == (0, {})
-    assert (child.dataset_id, child.target, child.seed) == (parent.dataset_id, "y", 7)
-    assert child.spec.split.validation == 0.3
-    claim = world.claim(child.id)
-    assert claim.parent is not None
-    assert (claim.parent.mode, claim.parent.state) == ("warm_start", None)
-    assert claim.parent.weights == WEIGHTS
-    assert (claim.trained_seconds, claim.numerics) == (0.0, None)
-
-
-def test_weights_of_other_shapes_are_refused_with_both(world: World, parent: Run) -> None:
-    wider = {"layers": [{"type": "dense", "units": 4, "activation": "tanh"}]}
-    with pytest.raises(InvalidRequestError) as caught:
-        begin(world, checkpoint_of(world, parent, "final"), "warm_start", network=wider)
-    [problem] = caught.value.problems
-    assert (problem.code, problem.pointer) == ("weights_mismatch", "/network")
-    assert problem.detail == (
-        "layers.0.weight is of shape [1, 3] in the checkpoint and of shape [1, 4] in this network."
-    )

@@ -16,7 +16,7 @@ from service.usecases.claims import (
     ProgressPart,
 )
 from service.usecases.continuation import begin_with
-from tests.service.usecases.parentage import WEIGHTS, WISH, begin, checkpoint_of
+from tests.service.usecases.parentage import NETWORK, WEIGHTS, WISH, begin, checkpoint_of
 from tests.service.usecases.world import progress
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from workers.engine.spec import (
     MAX_LAYERS,
     EmbeddingSpec,
     Layer,
+    Members,
     NetworkSpec,
     OutputSpec,
     TrainingSpec,
@@ -27,7 +28,8 @@ class NetworkIn(Wire):
     """The hidden layers in order; the output layer follows from the target.
 
     `output` sets what else may be said of it, `skip` adds a linear path from inputs to outputs,
-    `embeddings` gives each level of a categorical column a learned vector.
+    `embeddings` gives each level of a categorical column a learned vector, `members` above 1 makes
+    it that many networks which share most of their weights and answer together.
     """
 
     name: Name | None = None
@@ -35,6 +37,7 @@ class NetworkIn(Wire):
     output: OutputSpec | None = None
     skip: bool = False
     embeddings: Embeddings = Field([])
+    members: Members = 1
 
     def spec(self) -> NetworkSpec:
         """Return the engine's specification."""
@@ -43,6 +46,7 @@ class NetworkIn(Wire):
             output=self.output,
             skip=self.skip,
             embeddings=tuple(self.embeddings),
+            members=self.members,
         )
 
 
@@ -61,6 +65,7 @@ class Network(Wire):
     output: OutputSpec | None = None
     skip: bool = False
     embeddings: Embeddings = Field([])
+    members: Members = 1
     created_at: UtcTime
 
 

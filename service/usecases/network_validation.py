@@ -109,7 +109,7 @@ def _without_table(
     layers = tuple(map(_filled, spec.layers))
     return NetworkValidation(
         resolved=ResolvedNetwork(network=replace(spec, layers=layers), training=None),
-        layers=open_shapes(layers),
+        layers=open_shapes(layers, spec.members),
         parameters=None,
         memory_bytes=None,
         flops_per_epoch=None,

@@ -158,5 +158,6 @@ def _network(row: NetworkRow) -> Network:
         output=spec.output,
         skip=spec.skip,
         embeddings=spec.embeddings,
+        members=spec.members,
         created_at=row.created_at,
     )

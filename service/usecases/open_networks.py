@@ -23,14 +23,14 @@ _KINDS: Mapping[str, str] = {
 }
 
 
-def open_shapes(layers: Sequence[Layer]) -> list[LayerShape]:
-    """Return the hidden layers; what hangs on the number of inputs is null."""
+def open_shapes(layers: Sequence[Layer], members: int) -> list[LayerShape]:
+    """Return the hidden layers of so many members; what hangs on the number of inputs is null."""
     names: Counter[str] = Counter()
     shapes: list[LayerShape] = []
     width: int | None = None
     for layer in layers:
         kind = _KINDS[layer.type]
-        n_parameters = _count(layer, width)
+        n_parameters = _count(layer, width, members)
         width = layer.units if isinstance(layer, DenseSpec) else width
         shapes.append(
             LayerShape(
@@ -44,12 +44,14 @@ def open_shapes(layers: Sequence[Layer]) -> list[LayerShape]:
     return shapes
 
 
-def _count(layer: Layer, n_inputs: int | None) -> int | None:
+def _count(layer: Layer, n_inputs: int | None, members: int) -> int | None:
     """How many parameters a layer on so many columns has."""
     per_input = _per_input(layer)
     if isinstance(layer, DenseSpec):
-        fixed = layer.units * (layer.bias + (layer.activation == "prelu"))
-        return None if n_inputs is None else n_inputs * layer.units + fixed
+        # Several members have scales of their own, of the inputs and of the sums.
+        scales = members if members > 1 else 0
+        fixed = layer.units * (layer.bias * members + scales + (layer.activation == "prelu"))
+        return None if n_inputs is None else n_inputs * (layer.units + scales) + fixed
     if not per_input:
         return 0
     return None if n_inputs is None else n_inputs * per_input

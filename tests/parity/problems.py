@@ -112,9 +112,10 @@ def tensors_of(case: Case) -> Arrays:
 def _tensor(draws: Draws, name: str, shape: tuple[int, ...], gain: float) -> NDArray[Any]:
     kind = name.rpartition(".")[2]
     if kind == "weight":
-        return draws.normal(shape, gain * shape[0] ** -0.5)
+        return draws.normal(shape, gain * shape[-2] ** -0.5)
     spread = 0.0 if kind in {"mean", "variance"} else 0.1
-    middle = {"scale": 1.0, "variance": 1.0, "slope": 0.25}.get(kind, 0.0)
+    ones = dict.fromkeys(("scale", "variance", "in_scale", "out_scale"), 1.0)
+    middle = (ones | {"slope": 0.25}).get(kind, 0.0)
     return middle + draws.normal(shape, spread)
 
 

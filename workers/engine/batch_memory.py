@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workers.engine.answers import Answers
 from workers.engine.backend import dtype_of
 from workers.engine.kernels.plain import PLAIN
 from workers.engine.kernels.program import ACTIVATION_CODES, KEEPS_SLOPE
 from workers.engine.problem import Problem, TrainingData
 from workers.engine.steps.passes import Pass
-from workers.engine.tensors import BatchRows
+from workers.engine.tensors import BatchRows, Memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from workers.engine.kernels.contract import Kernels
     from workers.engine.network import Network
     from workers.engine.spec import TrainingSpec
-    from workers.engine.tensors import Array, Memory, Shape
+    from workers.engine.tensors import Array, Shape
 
 _FEW, _MORE = 8, 16
 _ALLOCATING = frozenset(("empty", "zeros", "ones", "full"))
@@ -47,6 +48,8 @@ def forward_bytes(network: Network, spec: TrainingSpec, rows: int) -> int:
 
     def build(few: int, kernels: Kernels, parameters: Array, _: Array) -> None:
         network.on_batch(BatchRows(few, few), parameters, None, kernels)
+        if network.members > 1:
+            Answers(network, few, Memory(kernels.xp, parameters.dtype), kernels)
 
     return _counted(network, spec, rows, PLAIN, build)
 

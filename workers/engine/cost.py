@@ -10,7 +10,6 @@ import numpy as np
 from workers.engine import batch_memory
 from workers.engine.backend import dtype_of
 from workers.engine.forward import PORTION
-from workers.engine.layers.dense import Dense
 from workers.engine.optimizers.slots import slot_shapes
 from workers.engine.spec import LbfgsSpec
 from workers.engine.steps import chunk_plan
@@ -19,6 +18,7 @@ from workers.engine.steps.batches import STRETCH_BYTES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from workers.engine.layers.layer import Layer
     from workers.engine.network import Network
     from workers.engine.spec import TrainingSpec
 
@@ -61,16 +61,21 @@ def estimate(network: Network, spec: TrainingSpec, n_rows: int, n_validation: in
 
 
 def flops_per_row(network: Network) -> int:
-    """Three products per dense layer, forward, dW and dX, of 2 I O each; the first has no dX."""
+    """Three products per dense layer, forward, dW and dX, of 2 I O each; the first has no dX.
+
+    Each member takes them all, the first hidden layer's dX too: its scales learn by it.
+    """
     products = [2 * dense.n_inputs * dense.n_outputs for dense in dense_layers(network)]
+    has_all = network.members > 1 and len(products) > 1
+    left_out = 0 if has_all else products[0]
     if network.skip is not None:
         products.append(2 * network.skip.n_inputs * network.n_outputs)
-    return 3 * sum(products) - products[0]
+    return network.members * (3 * sum(products) - left_out)
 
 
-def dense_layers(network: Network) -> list[Dense]:
+def dense_layers(network: Network) -> list[Layer]:
     """Those that multiply, the output layer last."""
-    return [layer for layer in network.layers if isinstance(layer, Dense)]
+    return [layer for layer in network.layers if layer.type == "dense"]
 
 
 def _kept_numbers(network: Network, spec: TrainingSpec) -> int:

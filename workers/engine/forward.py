@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workers.engine import rng
+from workers.engine.answers import Answers
 from workers.engine.kernels.plain import PLAIN
 from workers.engine.tensors import BatchRows, Memory
 
@@ -32,7 +33,10 @@ _PROBES = 2
 
 
 def logits(network: Network, parameters: Array, X: Array) -> Array:
-    """Scores (N, K) before the output activation, in the dtype of the parameters (P,)."""
+    """Scores (N, K) before the output activation, in the dtype of the parameters (P,).
+
+    Of several members those of their common answer, as `answers` says.
+    """
     return ForwardPass(network, parameters).run(X)[0]
 
 
@@ -89,6 +93,9 @@ class _Portion:
         self._layers = network.on_batch(rows, parameters, None, kernels)
         memory = Memory(kernels.xp, parameters.dtype)
         self._n_outputs = network.n_outputs
+        self._of_members = None
+        if network.members > 1:
+            self._of_members = Answers(network, rows.total, memory, kernels)
         shape = (rows.total, network.n_outputs)
         activation = kernels.activations[network.output_activation]
         self._activation = activation(memory, shape, False)
@@ -97,6 +104,9 @@ class _Portion:
     def run(self, X: Array, scores: Array, answers: Array) -> None:
         """All the rows of a portion; results are left in `scores` and `answers`."""
         y = self._layers.forward(X)
+        if self._of_members is not None:
+            self._of_members(y, scores, answers)
+            return
         np.copyto(scores, y[: len(scores)])
         self._activation.forward(y)
         np.copyto(answers, y[: len(answers)])

@@ -47,11 +47,28 @@ class LossActivationError(ValueError):
 
 
 def on_batch(
-    loss: Loss, activation: Activation, shape: Shape, memory: Memory, kernels: Kernels
+    loss: Loss,
+    activation: Activation,
+    shape: Shape,
+    memory: Memory,
+    kernels: Kernels,
+    *,
+    members: int = 1,
 ) -> LossKernel:
-    """The function from logits (..., B, K) and targets to the mean loss and dL/dlogits."""
+    """The function from logits (..., B, K) and targets to the mean loss and dL/dlogits.
+
+    `shape` is that of the targets' rows; the logits are of so many `members`, (..., members B, K).
+    """
     if activation not in OUTPUT_ACTIVATIONS[loss.type]:
         raise LossActivationError(loss.type, activation)
+    if members > 1:
+        labels = loss.type == "softmax_cross_entropy" or (
+            isinstance(loss, FocalSpec) and activation == "softmax"
+        )
+        *lead, rows, outputs = shape
+        every = (*lead, members * rows, outputs)
+        kernel = on_batch(loss, activation, every, memory, kernels)
+        return _OfMembers(kernel, shape, members, memory, labels=labels)
     binary = isinstance(loss, FocalSpec) and activation == "sigmoid"
     kernel = kernels.losses["binary_focal" if binary else loss.type](loss, memory, shape)
     if loss.type in _FROM_LOGITS or activation == "identity":
@@ -116,3 +133,31 @@ class _ThroughActivation:
         self._activation.forward(self._outputs)
         self._loss(self._outputs, targets, weights, gradient, value)
         self._activation.backward(self._outputs, gradient)
+
+
+class _OfMembers:
+    """A loss on the logits of several members, to each of which the same targets are given."""
+
+    def __init__(
+        self, loss: LossKernel, shape: Shape, members: int, memory: Memory, *, labels: bool
+    ) -> None:
+        self._loss = loss
+        self._copyto = memory.xp.copyto
+        *lead, rows, outputs = shape
+        own = (rows,) if labels else (rows, outputs)
+        dtype = np.intp if labels else memory.dtype
+        targets = memory.xp.empty((*lead, members, *own), dtype)
+        weights = memory.empty((*lead, members, rows))
+        self._targets_of_members, self._weights_of_members = targets, weights
+        self._targets = targets.reshape((*lead, members * rows, *own[1:]))
+        self._weights = weights.reshape((*lead, members * rows))
+        self._each = (*(slice(None) for _ in lead), None)
+
+    def __call__(
+        self, scores: Array, targets: Any, weights: Array | None, gradient: Array, value: Array
+    ) -> None:
+        self._copyto(self._targets_of_members, targets[self._each])
+        if weights is not None:
+            self._copyto(self._weights_of_members, weights[self._each])
+            weights = self._weights
+        self._loss(scores, self._targets, weights, gradient, value)

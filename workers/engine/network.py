@@ -10,7 +10,6 @@ import numpy as np
 
 from workers.engine import rng
 from workers.engine.layers.assembly import Assembly, LayerError
-from workers.engine.layers.dense import Dense
 from workers.engine.layers.dropout import Dropout
 from workers.engine.layers.embeddings import Category, EmbeddingError, embeddings_for
 from workers.engine.layers.layer import Part, Role, Workplace
@@ -68,7 +67,8 @@ class Network:
     The last layer is linear: its results are the logits, and `output_activation` belongs to the
     loss in training and to the forward pass in prediction. Columns named in `spec.embeddings`
     hold codes, at the places that `categories` says; the layers see vectors instead, behind the
-    other inputs.
+    other inputs. `members` share the weights as `NetworkSpec` says; stacked networks, each with
+    all of its weights, are another matter.
 
     The flat vector (n_parameters,) holds the weights, on which alone penalties and decay act, then
     the other tensors that are trained, then those that are not: n_decayed <= n_trainable <=
@@ -89,11 +89,12 @@ class Network:
     ) -> None:
         self.n_inputs = n_inputs
         self.n_outputs = n_outputs
+        self.members = spec.members
         self.output_activation = output_activation
         self.embeddings = embeddings_for(spec.embeddings, n_inputs, categories or {})
         width = n_inputs if self.embeddings is None else self.embeddings.n_outputs
         output = spec.output or OutputSpec()
-        assembly = Assembly(width)
+        assembly = Assembly(width, spec.members)
         assembly.add(spec.layers)
         assembly.add_output(output, n_outputs, output_activation)
         self.layers: tuple[Layer, ...] = tuple(assembly.layers)
@@ -162,7 +163,7 @@ class Network:
         n_dense = 0
         for layer in self.layers:
             layer.initialize(tensors, _stream(seed, n_dense))
-            n_dense += isinstance(layer, Dense)
+            n_dense += layer.type == "dense"
         if self.skip is not None:
             self.skip.initialize(tensors)
         return flat
@@ -180,7 +181,9 @@ class Network:
         Both vectors stay in use: the forward pass reads what `parameters` holds at that time (and
         moves running statistics along when learning), and the backward pass writes all of
         `gradient` (n_trainable,), None where nothing is learned. For K stacked members both have
-        the axis (K,) in front, and `seeds`, of which dropout is a function, one for each.
+        the axis (K,) in front, and `seeds`, of which dropout is a function, one for each. The
+        scores of a network of several members are those of all rows for the first of them, then
+        for the next (members B, O).
         """
         place = Workplace(
             rows=rows,
@@ -191,7 +194,7 @@ class Network:
             members=parameters.shape[:-1],
             seeds=seeds,
         )
-        return NetworkOnBatch(self.embeddings, self.layers, self.skip, place)
+        return NetworkOnBatch(self.embeddings, self.layers, self.skip, place, self.members)
 
 
 def _stream(seed: int, index: int) -> np.random.Generator:

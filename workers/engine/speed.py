@@ -108,11 +108,10 @@ def measure(kernels: Kernels) -> Speed:
 
 
 def _row_work(network: Network) -> int:
-    work = _PER_ROW + flops_per_row(network)
-    work += _PER_UNIT * sum(dense.n_outputs for dense in dense_layers(network))
+    units = _PER_UNIT * sum(dense.n_outputs for dense in dense_layers(network))
     others = [layer for layer in network.layers if layer.type != "dense"]
-    work += sum(_PER_LAYER_UNIT.get(layer.type, _PER_UNIT) * layer.n_outputs for layer in others)
-    return work
+    units += sum(_PER_LAYER_UNIT.get(layer.type, _PER_UNIT) * layer.n_outputs for layer in others)
+    return _PER_ROW + flops_per_row(network) + network.members * units
 
 
 def _update_work(network: Network, spec: TrainingSpec, batches: int) -> float:

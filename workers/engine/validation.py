@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workers.engine import losses
+from workers.engine.answers import SCORED
 from workers.engine.forward import PORTION, ForwardPass
 from workers.engine.kernels.plain import PLAIN
 from workers.engine.tensors import Memory
@@ -46,10 +47,13 @@ class Validation:
         self._portion = _portion_rows(network, len(self._X))
         self._gradient = memory.empty((self._portion, network.n_outputs))
         self._value = memory.zeros(())
+        # What members say together has no score where its activation has no inverse.
+        activation = network.output_activation
+        self._judges_answers = network.members > 1 and activation not in SCORED
         self._on_batch = lru_cache(maxsize=2)(
             lambda rows: losses.on_batch(
                 problem.spec.loss,
-                network.output_activation,
+                "identity" if self._judges_answers else activation,
                 (rows, network.n_outputs),
                 memory,
                 PLAIN,

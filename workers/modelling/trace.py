@@ -55,6 +55,7 @@ def trace(traced: Traced) -> dict[str, Any]:
     where rows or checkpoint do not fit, TableError where the table is not the plan's.
     """
     plan = traced.plan
+    _check_traceable(plan)
     training = plan.training
     prepared = prepare(traced.table, replace(plan, training=replace(training, precision="float64")))
     cells = traced.cells
@@ -90,6 +91,12 @@ def trace(traced: Traced) -> dict[str, Any]:
         "predictions": _predictions(prepared, truth, data.X, (parameters, after)),
         "notes": list(_notes(traced, found)),
     }
+
+
+def _check_traceable(plan: ModelPlan) -> None:
+    if plan.network.members > 1:
+        detail = "The members of a network are not taken apart: trace it with one member."
+        raise PlanError([PlanProblem("/network/members", "not_traceable", detail, 1)])
 
 
 def _first_rate(training: TrainingSpec, n_train: int) -> float:

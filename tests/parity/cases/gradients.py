@@ -62,6 +62,17 @@ def networks(activation: Any) -> dict[str, NetworkSpec]:
     found["skip alone"] = NetworkSpec(skip=True)
     found["embeddings"] = NetworkSpec(layers=(dense,), embeddings=EMBEDDINGS)
     found["embeddings and skip"] = NetworkSpec(layers=(dense,), embeddings=EMBEDDINGS, skip=True)
+    found["members"] = NetworkSpec(layers=(dense, DropoutSpec(rate=0.2), narrow), members=3)
+    found["members, no bias"] = NetworkSpec(
+        layers=layers["no bias"], output=OutputSpec(bias=False), members=2
+    )
+    found["members, no hidden layer"] = NetworkSpec(members=4)
+    found["members, norms and residual"] = NetworkSpec(
+        layers=(linear, BatchNormSpec(), own, dense, LayerNormSpec(), ResidualSpec()), members=2
+    )
+    found["members, embeddings and skip"] = NetworkSpec(
+        layers=(dense,), embeddings=EMBEDDINGS, skip=True, members=3
+    )
     found["no bias at the output"] = NetworkSpec(layers=(dense,), output=OutputSpec(bias=False))
     return found
 

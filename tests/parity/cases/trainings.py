@@ -94,6 +94,10 @@ def trainings() -> Iterator[Training]:
         yield Training(activation, _problem(networks(activation)["dense"]), BASE)
     for kind, network in networks("gelu").items():
         yield Training(kind, _problem(network), BASE)
+    for loss, output in HEADS:
+        problem = _problem(networks("silu")["members"], loss=loss, activation=output)
+        validated = replace(problem, weighted=True, validation=20)
+        yield Training(f"members {label(loss)} {output}", validated, replace(BASE, loss=loss))
     yield from _features()
     yield _everything()
 
@@ -155,6 +159,8 @@ def _features() -> Iterator[Training]:
         yield Training(name, _problem(_penalised(changes)), BASE)
         spec = replace(BASE, clip_norm=0.1, optimizer=AdamWSpec(learning_rate=0.01))
         yield Training(f"{name}, clipped AdamW", _problem(_penalised(changes)), spec)
+        members = replace(_penalised(changes), members=3)
+        yield Training(f"{name}, members", _problem(members), spec)
 
 
 def _everything() -> Training:

@@ -36,6 +36,7 @@ def gradient(case: Case, kernels: Kernels) -> Arrays:
         (len(X), network.n_outputs),
         memory,
         kernels,
+        members=network.members,
     )
     scores = bound.forward(X, 1)
     loss(scores, y, None if weights is None else kernels.to_device(weights), bound.d_logits, value)

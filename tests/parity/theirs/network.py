@@ -23,6 +23,7 @@ class TheirNetwork:
         self._spec = options["network"]
         self._embedded = {column: index for column, (index, _) in options["categories"].items()}
         self._seed = options["seed"]
+        self._members = options["network"]["members"]
         self.parameters = {
             name: nn.Parameter(torch.tensor(array))
             for name, array in tensors.items()
@@ -61,13 +62,16 @@ class TheirNetwork:
         for spec, weight in self._dense_weights():
             if spec["max_norm"] is not None:
                 with torch.no_grad():
-                    norms = torch.linalg.vector_norm(weight, dim=0)
+                    norms = torch.linalg.vector_norm(weight, dim=-2, keepdim=True)
                     weight *= torch.clamp(spec["max_norm"] / norms, max=1.0)
 
     def forward(self, X: Any, batch: int) -> Any:
-        """Scores (B, K) of the batch-th batch in training, from 1; batch 0 is prediction."""
+        """Scores (B, K) of the batch-th batch in training, from 1; batch 0 is prediction.
+
+        Several members have the rows one behind the other, (members B, K).
+        """
         self._training, self._batch = batch > 0, batch
-        a = inputs = self._embed(X)
+        a = inputs = self._embed(X).repeat(self._members, 1)
         counts: Counter[str] = Counter()
         taken = []
         for spec in self._spec["layers"]:
@@ -78,7 +82,7 @@ class TheirNetwork:
             else:
                 a = _LAYERS[kind](self, spec, a, counts[_GROUPS[kind]])
                 counts[_GROUPS[kind]] += 1
-        z = self._linear(a, f"layers.{counts['layers']}")
+        z = self._output(a, f"layers.{counts['layers']}")
         return z + inputs @ self.parameters["skip.weight"] if self._spec["skip"] else z
 
     def _embed(self, X: Any) -> Any:
@@ -95,8 +99,24 @@ class TheirNetwork:
         ]
         return torch.cat([X[:, others], *vectors], dim=1)
 
+    def _output(self, a: Any, name: str) -> Any:
+        if self._members == 1:
+            return self._linear(a, name)
+        z = torch.einsum("kbi,kio->kbo", self._apart(a), self.parameters[f"{name}.weight"])
+        return (z + self._row(f"{name}.bias")).flatten(0, 1)
+
+    def _apart(self, a: Any) -> Any:
+        return a.reshape(self._members, -1, a.shape[1])
+
+    def _row(self, name: str) -> Any:
+        return self.parameters[name][:, None] if name in self.parameters else 0.0
+
     def _linear(self, a: Any, name: str) -> Any:
         bias = self.parameters.get(f"{name}.bias")
+        if f"{name}.in_scale" in self.parameters:
+            scaled = self._apart(a) * self._row(f"{name}.in_scale")
+            sums = scaled @ self.parameters[f"{name}.weight"] * self._row(f"{name}.out_scale")
+            return (sums + self._row(f"{name}.bias")).flatten(0, 1)
         return functional.linear(a, self.parameters[f"{name}.weight"].T, bias)
 
     def _activation(self, activation: str, a: Any, name: str) -> Any:

@@ -10,7 +10,8 @@ from torch import nn
 
 from tests.parity.problems import tensors_of
 from tests.parity.theirs import optimizers
-from tests.parity.theirs.functions import mean_loss, row_losses
+from tests.parity.theirs.functions import mean_loss
+from tests.parity.theirs.members import common, mean_row_losses, members_of
 from tests.parity.theirs.network import TheirNetwork
 from tests.parity.theirs.schedules import Rates
 
@@ -24,7 +25,9 @@ def gradient(case: Case) -> Arrays:
     """Value, gradient and buffers after one batch in training, and the scores in prediction."""
     network = TheirNetwork(case.options, tensors_of(case))
     X, y, weights = (_tensor(case.inputs.get(name)) for name in ("X", "y", "weights"))
-    value = mean_loss(case.options, network.forward(X, 1), y, weights)
+    every = [y] * members_of(case.options)
+    counted = None if weights is None else torch.cat([weights] * members_of(case.options))
+    value = mean_loss(case.options, network.forward(X, 1), torch.cat(every), counted)
     value.backward()
     found = {name: p.grad.numpy().copy() for name, p in network.parameters.items()}
     found |= {name: buffer.numpy().copy() for name, buffer in network.buffers.items()}
@@ -119,7 +122,8 @@ class _Run:
         for rows, w in zip(group, weights, strict=True):
             self._batch += 1
             scores = self._network.forward(self._inputs["X"][rows], self._batch)
-            losses = (w * row_losses(self._case.options, scores, self._inputs["y"][rows])).sum()
+            y = self._inputs["y"][rows]
+            losses = (w * mean_row_losses(self._case.options, scores, y)).sum()
             (losses / weight).backward()
             total += losses.item()
         penalty = self._network.penalty()
@@ -158,7 +162,7 @@ class _Run:
         with torch.no_grad():
             scores = network.forward(self._inputs["X_validation"], 0)
             y = self._inputs["y_validation"]
-            return float(mean_loss(self._case.options, scores, y, weights))
+            return float(mean_loss(*common(self._case.options, scores), y, weights))
 
 
 def _tensor(array: Any) -> Any:

@@ -39,6 +39,14 @@ def test_the_operations_of_an_epoch_are_counted() -> None:
     network = problems.network((3, 4, 2))
     spec = TrainingSpec(epochs=1, batch_size=8, loss=MseSpec())
     assert cost.estimate(network, spec, 10).flops_per_epoch == 10 * (40 + 40 + 16)
+    several = Network(
+        NetworkSpec(layers=(DenseSpec(units=4),), members=5),
+        n_inputs=3,
+        n_outputs=2,
+        output_activation="identity",
+    )
+    # The scales of the first layer's inputs learn by its dX.
+    assert cost.estimate(several, spec, 10).flops_per_epoch == 5 * 10 * (40 + 40 + 40)
 
 
 def peak_bytes(network: Network, spec: TrainingSpec, n_rows: int, n_validation: int) -> int:
@@ -99,17 +107,22 @@ NORMED = (*dense(256), BatchNormSpec(), *dense(256), DropoutSpec(rate=0.1))
         pytest.param(dense(256, 256), (50, 900, 64), {"accumulate": 4}, id="batches add up"),
     ],
 )
+@pytest.mark.parametrize("members", [1, 4])
 @pytest.mark.parametrize("n_validation", [0, 2_000])
 def test_the_estimated_memory_is_that_of_the_training(
     layers: tuple[Layer, ...],
     sizes: tuple[int, int, int],
     changes: dict[str, Any],
     n_validation: int,
+    members: int,
 ) -> None:
     """Within 20%, whatever weighs most."""
     n_inputs, n_rows, batch_size = sizes
     network = Network(
-        NetworkSpec(layers=layers), n_inputs=n_inputs, n_outputs=1, output_activation="identity"
+        NetworkSpec(layers=layers, members=members),
+        n_inputs=n_inputs,
+        n_outputs=1,
+        output_activation="identity",
     )
     stopping = EarlyStoppingSpec(monitor="train_loss")
     spec = TrainingSpec(

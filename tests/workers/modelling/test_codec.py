@@ -56,6 +56,7 @@ EVERYTHING = NetworkSpec(
         EmbeddingSpec(column="island", dimension=3),
         EmbeddingSpec(column="sex", dimension=2),
     ),
+    members=2,
 )
 
 

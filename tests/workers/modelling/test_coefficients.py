@@ -129,6 +129,7 @@ def test_a_skip_a_dropout_and_a_missing_bias_leave_a_formula(
         NetworkSpec(output=OutputSpec(activation="tanh")),
         NetworkSpec(layers=(BatchNormSpec(),)),
         NetworkSpec(embeddings=(EmbeddingSpec(column="island", dimension=2),)),
+        NetworkSpec(members=2),
     ],
 )
 def test_a_network_of_another_form_has_no_coefficients(network: Any) -> None:

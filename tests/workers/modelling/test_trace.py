@@ -111,6 +111,15 @@ def test_levels_of_an_embedding_are_numbered() -> None:
     assert moved["shape"] == [3, 2]
 
 
+def test_several_members_are_not_taken_apart() -> None:
+    plan, table = _plan(network=replace(NETWORK, members=2))
+    with pytest.raises(PlanError) as caught:
+        trace(Traced(plan=plan, table=table, cells=table))
+    assert [(p.pointer, p.code) for p in caught.value.problems] == [
+        ("/network/members", "not_traceable")
+    ]
+
+
 def test_targets_are_learned_as_in_a_run() -> None:
     plan, table = _plan(preprocessing="standard")
     found = trace(Traced(plan=plan, table=table, cells=table))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workers.engine.layers import initializers
 from workers.engine.layers.activation import ActivationLayer
@@ -11,6 +11,7 @@ from workers.engine.layers.batch_norm import BatchNorm
 from workers.engine.layers.dense import Dense
 from workers.engine.layers.dropout import Dropout
 from workers.engine.layers.layer_norm import LayerNorm
+from workers.engine.layers.members import MemberDense, MemberOutput
 from workers.engine.layers.residual import Residual
 from workers.engine.spec import (
     ActivationSpec,
@@ -40,10 +41,11 @@ class LayerError(ValueError):
 
 
 class Assembly:
-    """The hidden layers one behind the other, from `n_inputs` columns on."""
+    """The hidden layers one behind the other, from `n_inputs` columns on, for so many members."""
 
-    def __init__(self, n_inputs: int) -> None:
+    def __init__(self, n_inputs: int, members: int = 1) -> None:
         self._widths = [n_inputs]
+        self._members = members
         self._names: Counter[str] = Counter()
         self.layers: list[Layer] = []
 
@@ -60,17 +62,18 @@ class Assembly:
     def add_output(self, spec: OutputSpec, n_outputs: int, activation: Activation) -> None:
         """Append the output layer: linear, for its activation belongs to the loss."""
         initializer = spec.initializer or initializers.default_for(activation)
-        self._append(
-            Dense(
-                name=self._name("layers"),
-                n_inputs=self.width,
-                n_outputs=n_outputs,
-                activation="identity",
-                initializer=initializer,
-                has_bias=spec.bias,
-                initial_value=spec.initial_value,
-            )
-        )
+        common: dict[str, Any] = {
+            "name": self._name("layers"),
+            "n_inputs": self.width,
+            "n_outputs": n_outputs,
+            "initializer": initializer,
+            "has_bias": spec.bias,
+            "initial_value": spec.initial_value,
+        }
+        if self._members == 1:
+            self._append(Dense(**common, activation="identity"))
+        else:
+            self._append(MemberOutput(**common, members=self._members))
 
     def _append(self, layer: Layer) -> None:
         self.layers.append(layer)
@@ -97,16 +100,20 @@ class Assembly:
             case ResidualSpec():
                 return self._residual(spec)
 
-    def _dense(self, spec: DenseSpec) -> Dense:
-        return Dense(
-            name=self._name("layers"),
-            n_inputs=self.width,
-            n_outputs=spec.units,
-            activation=spec.activation,
-            initializer=spec.initializer or initializers.default_for(spec.activation),
-            has_bias=spec.bias,
-            initial_value=spec.initial_value,
-        )
+    def _dense(self, spec: DenseSpec) -> Dense | MemberDense:
+        is_first = not self._names["layers"]
+        common: dict[str, Any] = {
+            "name": self._name("layers"),
+            "n_inputs": self.width,
+            "n_outputs": spec.units,
+            "activation": spec.activation,
+            "initializer": spec.initializer or initializers.default_for(spec.activation),
+            "has_bias": spec.bias,
+            "initial_value": spec.initial_value,
+        }
+        if self._members == 1:
+            return Dense(**common)
+        return MemberDense(**common, members=self._members, has_random_signs=is_first)
 
     def _residual(self, spec: ResidualSpec) -> Residual:
         place = len(self.layers)

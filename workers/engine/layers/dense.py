@@ -60,7 +60,7 @@ class DenseOnBatch:
         self._product = product_for(place)
         self._a = place.array(layer.n_outputs)
         W = place.tensors[f"{layer.name}.weight"]
-        self._weighted_sums = RowProduct(self._product, place.rows, W, self._a)
+        self._weighted_sums = RowProduct(self._product, place.product_rows, W, self._a)
         bias = place.tensors.get(f"{layer.name}.bias")
         self._b = None if bias is None else bias[..., None, :]
         self._activation = activation.kernel_for(layer, place)

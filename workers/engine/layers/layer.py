@@ -5,11 +5,13 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from workers.engine.tensors import BatchRows
+
 if TYPE_CHECKING:
     import numpy as np
 
     from workers.engine.kernels.contract import Kernels
-    from workers.engine.tensors import Array, BatchRows, Memory, Shape, Views
+    from workers.engine.tensors import Array, Memory, Shape, Views
 
 
 class Role(IntEnum):
@@ -33,7 +35,8 @@ class Workplace(NamedTuple):
 
     `tensors` are views of the parameters; `gradients` of the gradient vector, or None where
     nothing is learned. Both may have the axis of stacked members (K,) in front, whose number
-    `members` holds; `seeds` has one seed for each of them.
+    `members` holds; `seeds` has one seed for each of them. With `copies` the rows are those of a
+    batch as many times, one copy of all of it behind the other.
     """
 
     rows: BatchRows
@@ -43,11 +46,21 @@ class Workplace(NamedTuple):
     memory: Memory
     members: Shape
     seeds: tuple[int, ...]
+    copies: int = 1
 
     @property
     def learning(self) -> bool:
         """Whether there will be a backward pass."""
         return self.gradients is not None
+
+    @property
+    def product_rows(self) -> BatchRows:
+        """The rows of one product: all when learning, otherwise those of a copy by itself.
+
+        Only so does a row get the same bits in any company, whatever the number of copies.
+        """
+        total = self.rows.total if self.learning else self.rows.total // self.copies
+        return BatchRows(total, total if self.learning else self.rows.per_product)
 
     def shape(self, width: int) -> Shape:
         """Of a batch so many columns wide: (B, width), or (K, B, width)."""

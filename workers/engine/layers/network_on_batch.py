@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workers.engine.layers.members import Repetition
 from workers.engine.layers.residual import Residual, ResidualOnBatch
 
 if TYPE_CHECKING:
@@ -22,9 +23,15 @@ class NetworkOnBatch:
         layers: tuple[Layer, ...],
         skip: Skip | None,
         place: Workplace,
+        members: int = 1,
     ) -> None:
         self._names = tuple(layer.name for layer in layers)
         self._embeddings = None if embeddings is None else embeddings.on_batch(place)
+        self._repetition = None
+        if members > 1:
+            rows = place.rows._replace(total=members * place.rows.total)
+            place = place._replace(rows=rows, copies=members)
+            self._repetition = Repetition(layers[0].n_inputs, place)
         self._layers: list[LayerOnBatch] = [layer.on_batch(place) for layer in layers]
         self._skip = None if skip is None else skip.on_batch(place)
         self._residuals: dict[int, tuple[ResidualOnBatch, int]] = {}
@@ -43,7 +50,12 @@ class NetworkOnBatch:
         if first is None:
             # What comes before the first tensors has nothing to learn.
             self._first = next(i for i, layer in enumerate(layers) if layer.tensors())
-        before = [None if first is None else first.da, *(layer.da for layer in self._layers[:-1])]
+        # What stands right before the first layer, where somebody before it learns.
+        nearest = first if first is None or self._repetition is None else self._repetition
+        before = [
+            None if nearest is None else nearest.da,
+            *(layer.da for layer in self._layers[:-1]),
+        ]
         self._gradients = [
             da if first is not None or index > self._first else None
             for index, da in enumerate(before)
@@ -53,7 +65,7 @@ class NetworkOnBatch:
             self._taps[source].append(residual)
 
     def forward(self, X: Array, batch: int = 0) -> Array:
-        """X (B, I) to logits (B, O), valid until the next call.
+        """X (B, I) to logits (B, O), or (K B, O) of K members, valid until the next call.
 
         batch counts the batches of the run from 1: the masks of dropout are a function of it.
         """
@@ -61,6 +73,8 @@ class NetworkOnBatch:
         inputs.clear()
         if self._embeddings is not None:
             X = self._embeddings.forward(X)
+        if self._repetition is not None:
+            X = self._repetition.forward(X)
         for index, layer in enumerate(self._layers):
             inputs.append(X)
             if index in residuals:
@@ -74,7 +88,7 @@ class NetworkOnBatch:
 
     @property
     def d_logits(self) -> Array:
-        """Where the loss leaves its gradient (B, O) before `backward`."""
+        """Where the loss leaves its gradient, shaped as the logits, before `backward`."""
         return self._layers[-1].da
 
     @property
@@ -106,4 +120,6 @@ class NetworkOnBatch:
         if self._skip is not None:
             self._skip.backward(inputs[0], d_logits, gradients[0])
         if self._embeddings is not None:
+            if self._repetition is not None:
+                self._repetition.backward(self._embeddings.da)
             self._embeddings.backward()

@@ -26,7 +26,7 @@ _PROBES = 2
 def product_for(place: Workplace) -> Callable[..., Any]:
     """The function (a, b, out=) for batches as those of `place`."""
     # For a batch of one row too: `dot` of two single numbers takes -0 for 0.
-    plural = place.members or place.rows.total == 1
+    plural = place.members or place.product_rows.total == 1
     product: Callable[..., Any] = place.memory.xp.matmul if plural else place.memory.xp.dot
     return product
 
@@ -37,7 +37,10 @@ def transposed(a: Array) -> Array:
 
 
 class RowProduct:
-    """X W for X (B, I), left in `out` (B, O), with the bits of `rows.per_product` at a time."""
+    """X W for X (B, I), left in `out` (B, O), with the bits of `rows.per_product` at a time.
+
+    There may be a multiple of `rows.total` rows: no product then takes more than these.
+    """
 
     def __init__(self, product: Callable[..., Any], rows: BatchRows, W: Array, out: Array) -> None:
         self._product = product
@@ -48,7 +51,7 @@ class RowProduct:
             size = rows_at_a_time(rows, (W.shape[-2], W.shape[-1]), W.dtype, product)
         self._pieces = [
             (slice(start, start + size), out[..., start : start + size, :])
-            for start in range(0, rows.total, size)
+            for start in range(0, out.shape[-2], size)
         ]
 
     def __call__(self, X: Array) -> None:

@@ -44,7 +44,7 @@ class SkipOnBatch:
         self._product = product_for(place)
         W = place.tensors[_WEIGHT]
         self._scores = place.array(skip.n_outputs)
-        self._weighted_sums = RowProduct(self._product, place.rows, W, self._scores)
+        self._weighted_sums = RowProduct(self._product, place.product_rows, W, self._scores)
         if place.gradients is not None:
             self._dW = place.gradients[_WEIGHT]
             self._W_by_output = transposed(W)

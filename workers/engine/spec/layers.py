@@ -22,6 +22,10 @@ from workers.engine.spec.initializers import Initializer
 
 MAX_LAYERS = 64
 MAX_EMBEDDINGS = 256
+MAX_MEMBERS = 64
+
+
+Members = Annotated[int, Interval(ge=1, le=MAX_MEMBERS)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,6 +164,10 @@ class NetworkSpec:
     """The hidden layers, first to last; none at all is `y = W x + b`.
 
     `skip` adds a linear path from the inputs to the outputs, with weights that start at 0.
+    `members` above 1 makes it that many networks in one, which share most of their weights (TabM,
+    Gorishniy et al. 2024): every member sees every row; a hidden dense layer has scales r of its
+    inputs, s of its sums and biases b for each, f(((X r) W) s + b), the output layer weights of its
+    own. Members are trained by the mean of their losses, and answer by the mean of their answers.
     """
 
     __pydantic_config__ = STRICT
@@ -167,3 +175,4 @@ class NetworkSpec:
     output: OutputSpec | None = None
     skip: bool = False
     embeddings: Annotated[tuple[EmbeddingSpec, ...], Len(0, MAX_EMBEDDINGS)] = ()
+    members: Members = 1

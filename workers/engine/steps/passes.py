@@ -36,6 +36,7 @@ class Pass:
             (*parameters.shape[:-1], rows, network.n_outputs),
             problem.memory,
             problem.kernels,
+            members=network.members,
         )
 
     def run(self, batch: Batch, number: int, value: Array) -> None:

@@ -116,7 +116,12 @@ class _Point:
         memory = Memory(np, self._parameters.dtype)
         shape = (rows, network.n_outputs)
         self._loss = losses.on_batch(
-            problem.loss, network.output_activation, shape, memory, kernels
+            problem.loss,
+            network.output_activation,
+            shape,
+            memory,
+            kernels,
+            members=network.members,
         )
         self._value = memory.empty(())
         self._evaluate()

@@ -105,6 +105,23 @@ LAYERS = {
     "layer-batch_norm": Case(stack(dense(), spec.BatchNormSpec()), training()),
     "layer-layer_norm": Case(stack(dense(), spec.LayerNormSpec()), training()),
     "layer-residual": Case(stack(dense(), dense(), spec.ResidualSpec(span=1)), training()),
+    "members": Case(stack(dense(), spec.DropoutSpec(rate=0.3), dense(), members=3), training()),
+    "members-everything": Case(
+        stack(
+            dense("prelu", l1=0.01),
+            spec.BatchNormSpec(),
+            dense(max_norm=1.0),
+            spec.ResidualSpec(),
+            output=spec.OutputSpec(l2=0.01, max_norm=2.0),
+            embeddings=(spec.EmbeddingSpec(column="c", dimension=2),),
+            skip=True,
+            members=2,
+        ),
+        training(spec.SoftmaxCrossEntropySpec(), accumulate=2, ema_decay=0.9),
+        "softmax",
+        3,
+        weighted=True,
+    ),
     "skip": Case(stack(dense(), skip=True), training()),
     "embeddings": Case(
         stack(dense(), embeddings=(spec.EmbeddingSpec(column="c", dimension=2),), skip=True),

@@ -53,9 +53,9 @@ EVERYTHING = NetworkSpec(
 )
 
 
-def every_layer() -> Network:
+def every_layer(members: int = 1) -> Network:
     return Network(
-        EVERYTHING,
+        replace(EVERYTHING, members=members),
         n_inputs=4,
         n_outputs=3,
         output_activation="identity",
@@ -77,7 +77,8 @@ def test_every_gradient_is_the_slope_of_what_the_network_says(
     batch = int(rng.integers(1, 1000))
     for _ in range(100):
         parameters = random_parameters(network, rng)
-        X, weights = random_inputs(network, rng, n_rows), rng.normal(size=(n_rows, 1))
+        X = random_inputs(network, rng, n_rows)
+        weights = rng.normal(size=(network.members * n_rows, 1))
         gradient = np.full(network.n_trainable, np.nan)
         bound = network.on_batch(BatchRows(n_rows, n_rows), parameters, gradient, kernels)
         nearest.clear()
@@ -112,14 +113,17 @@ def test_a_stacked_member_gets_the_bits_that_it_gets_alone(
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("n_rows", [1, 2, 31, 128])
-def test_stacks_of_every_layer_at_once(dtype: DType, n_rows: int) -> None:
-    _assert_stack_equals_members(every_layer(), dtype, n_rows, np.random.default_rng(n_rows))
+@pytest.mark.parametrize("members", [1, 3])
+def test_stacks_of_every_layer_at_once(dtype: DType, n_rows: int, members: int) -> None:
+    rng = np.random.default_rng(n_rows)
+    _assert_stack_equals_members(every_layer(members), dtype, n_rows, rng)
 
 
+@pytest.mark.parametrize("sharing", [1, 2])
 @pytest.mark.parametrize("members", [(), (4,)])
-def test_nothing_is_allocated_per_step(members: Shape) -> None:
+def test_nothing_is_allocated_per_step(members: Shape, sharing: int) -> None:
     """But for the buffer of 8192 numbers that a NumPy function takes where it broadcasts."""
-    n_rows, network, rng = 8192, every_layer(), np.random.default_rng(0)
+    n_rows, network, rng = 8192, every_layer(sharing), np.random.default_rng(0)
     lead = [random_parameters(network, rng) for _ in range(*members or (1,))]
     parameters = np.stack(lead) if members else lead[0]
     gradient = np.empty((*members, network.n_trainable))
@@ -167,7 +171,8 @@ def _assert_stack_equals_members(
     rows = BatchRows(n_rows, n_rows)
     before = np.stack([random_parameters(network, rng) for _ in seeds]).astype(dtype)
     X = np.stack([random_inputs(network, rng, n_rows) for _ in seeds]).astype(dtype)
-    d_logits = rng.normal(size=(len(seeds), n_rows, network.n_outputs)).astype(dtype)
+    shape = (len(seeds), network.members * n_rows, network.n_outputs)
+    d_logits = rng.normal(size=shape).astype(dtype)
 
     def run(parameters: Array, member: Any, own: tuple[int, ...]) -> tuple[Array, Array]:
         gradient = np.full((*parameters.shape[:-1], network.n_trainable), np.nan, dtype)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from service.usecases.claims import ModelParts, NewCheckpoint, NewEvent, Outcome
 from workers.modelling.codec import model_to_bytes, weights_to_bytes
 from workers.modelling.divergence_advice import suggest
-from workers.modelling.evaluation import report
+from workers.modelling.evaluation import Course, report
 from workers.saving import is_best_epoch
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ def _succeeded(
         is_best=is_best or is_best_epoch(state),
     )
     fitted = prepared.fitted(parameters)
-    figures = report(fitted, prepared)
     reason = _INTERRUPTED.get(interruption) or _REASONS[state.stop_reason or ""]
+    figures = report(fitted, prepared, _course(spec, state, reason))
     return Outcome(
         status="stopped" if reason == "user_stop" else "succeeded",
         stop_reason=reason,
@@ -85,6 +85,16 @@ def _succeeded(
         weights_sha256=hashlib.sha256(weights).hexdigest(),
         report=figures,
         last=recorder.part(state, checkpoint=final),
+    )
+
+
+def _course(spec: RunSpec, state: TrainingState, reason: StopReason) -> Course:
+    schedule = spec.training.schedule
+    return Course(
+        epochs=state.epoch,
+        best_epoch=state.best_epoch or None,
+        stop_reason=reason,
+        anneals=schedule is not None and schedule.type != "constant",
     )
 
 

@@ -21,6 +21,7 @@ class Purpose(IntEnum):
     INITIAL_PARAMETERS = 1  # index: the layer
     SHUFFLE = 2  # index: the epoch, from 0
     PROBE = 3  # index: the trial
+    IMPORTANCE = 4  # index: the repeat
 
 
 def generator(seed: int, purpose: Purpose, index: int = 0) -> np.random.Generator:

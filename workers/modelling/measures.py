@@ -101,10 +101,14 @@ class Recall:
         return int(by_class.sum()) / len(hits), float(np.mean(by_class / self._rows))
 
 
+def surprise(of_truth: Numbers) -> Numbers:
+    """Cross-entropy in nats (N,), from the probabilities (N,) of what happened."""
+    return -np.log(np.maximum(of_truth, _LEAST_PROBABILITY))
+
+
 def log_loss(of_truth: Numbers) -> float:
     """Mean cross-entropy in nats, from the probabilities (N,) of what happened."""
-    surprise = np.log(np.maximum(of_truth, _LEAST_PROBABILITY))
-    return float(-np.add.reduce(surprise) / len(of_truth))
+    return float(np.add.reduce(surprise(of_truth)) / len(of_truth))
 
 
 def auc(truth: Classes, probabilities: Numbers) -> float | None:

@@ -1,0 +1,136 @@
+"""Which columns a model goes by: permutation importance (Breiman 2001; Fisher et al. 2019)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from workers.engine.cost import flops_per_row
+from workers.engine.rng import Purpose, generator
+from workers.modelling.reporting.answers import MEASURES, Answers, variance_of
+from workers.modelling.reporting.sampling import spread_rows
+from workers.modelling.reporting.work import IMPORTANCE_SHARE, allowance
+from workers.modelling.targets import NumberTarget
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from workers.modelling.estimator import FittedModel, HeldOut, Prepared
+
+REPEATS = 5
+MAX_ROWS = 2_000
+LEAST_ROWS = 50
+
+# A repeat wants this many rows before there is a second one.
+_GOOD_ROWS = 400
+_BOUNDS = (4e9, 2e11)
+_MAX_NUMBERS = 4_000_000
+# A row that is only looked at has a third of a step's products, but of portions that keep its bits
+# the same in any company, at a third of their speed; and there is work that is not in products.
+_OPERATIONS_PER_ROW = 50_000
+
+NO_ROWS = "There are no rows that did not train."
+
+
+class Extent(NamedTuple):
+    """How many rows are permuted how often."""
+
+    rows: int
+    repeats: int
+
+
+def importance(fitted: FittedModel, prepared: Prepared, epochs: int) -> dict[str, Any]:
+    """How much the loss grows when a column's cells are dealt out anew among the rows.
+
+    On test rows, else validation rows. A column stands for all inputs made from it. `increase` is
+    the mean over the repeats, `spread` their standard deviation, None of a single one; columns are
+    in falling order of it. Where a column repeats another, both seem to matter less than they do.
+    """
+    part = "test" if prepared.test is not None else "validation"
+    held_out = prepared.test or prepared.validation
+    if held_out is None:
+        return {"reason": NO_ROWS}
+    columns = list(_inputs_by_column(fitted))
+    extent = extent_of(prepared, len(columns), len(held_out.truth), epochs)
+    if extent is None:
+        return {"reason": _too_short(len(columns))}
+    return {"part": part, **_Permuted(fitted, prepared, held_out, extent).figures(columns)}
+
+
+def extent_of(prepared: Prepared, n_columns: int, n_rows: int, epochs: int) -> Extent | None:
+    """What the allowance suffices for; None where that is too little to say anything."""
+    network = prepared.network
+    allowed = allowance(IMPORTANCE_SHARE, _BOUNDS, network, epochs * len(prepared.data.X))
+    passes = int(allowed.operations / (flops_per_row(network) + _OPERATIONS_PER_ROW))
+    by_column = passes // max(n_columns, 1)
+    wanted = min(n_rows, MAX_ROWS, max(_MAX_NUMBERS // network.n_inputs, LEAST_ROWS))
+    if by_column < min(wanted, LEAST_ROWS):
+        return None
+    repeats = min(max(by_column // min(wanted, _GOOD_ROWS), 1), REPEATS)
+    return Extent(min(wanted, by_column // repeats), repeats)
+
+
+class _Permuted:
+    """A model's losses on the same rows, one column after another permuted."""
+
+    def __init__(
+        self, fitted: FittedModel, prepared: Prepared, held_out: HeldOut, extent: Extent
+    ) -> None:
+        rows = spread_rows(len(held_out.truth), extent.rows)
+        self._fitted = fitted
+        self._X = held_out.X[rows]
+        self._truth = held_out.truth[rows]
+        self._variance = variance_of(prepared.training_truth)
+        self._orders = [_order(prepared, n, len(rows)) for n in range(extent.repeats)]
+
+    def figures(self, columns: list[tuple[str, slice]]) -> dict[str, Any]:
+        loss = self._loss()
+        found = [self._of_column(name, inputs, loss) for name, inputs in columns]
+        found = [column for column in found if np.isfinite(column["increase"])]
+        return {
+            "measure": MEASURES[isinstance(self._fitted.target, NumberTarget)],
+            "loss": loss if np.isfinite(loss) else None,
+            "rows": len(self._truth),
+            "repeats": len(self._orders),
+            "columns": sorted(found, key=lambda column: -column["increase"]),
+        }
+
+    def _of_column(self, name: str, inputs: slice, loss: float) -> dict[str, Any]:
+        cells = self._X[:, inputs].copy()
+        losses = []
+        for order in self._orders:
+            self._X[:, inputs] = cells[order]
+            losses.append(self._loss())
+        self._X[:, inputs] = cells
+        increases = np.array(losses) - loss
+        spread = float(increases.std(ddof=1)) if len(losses) > 1 else None
+        return {"column": name, "increase": float(increases.mean()), "spread": spread}
+
+    def _loss(self) -> float:
+        outputs = self._fitted.outputs(self._X)
+        said = Answers.of(self._fitted.target, self._truth, outputs)
+        return float(said.losses(self._variance).mean())
+
+
+def _order(prepared: Prepared, repeat: int, n_rows: int) -> NDArray[np.intp]:
+    """The same for every column: two of equal cells come out alike."""
+    return generator(prepared.plan.seed, Purpose.IMPORTANCE, repeat).permutation(n_rows)
+
+
+def _inputs_by_column(fitted: FittedModel) -> Iterator[tuple[str, slice]]:
+    start = 0
+    for encoder in fitted.preprocessing.encoders:
+        end = start + len(encoder.outputs)
+        if end > start:
+            yield encoder.name, slice(start, end)
+        start = end
+
+
+def _too_short(n_columns: int) -> str:
+    return (
+        f"The training was too short for it: {n_columns} columns would have taken more than "
+        f"{IMPORTANCE_SHARE:.1%} of its work, even with {LEAST_ROWS} rows."
+    )

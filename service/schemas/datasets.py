@@ -46,6 +46,13 @@ class TopValue(Wire):
     count: int
 
 
+class Histogram(Wire):
+    """Counts of values in bins of equal width; the last bin includes its upper edge."""
+
+    edges: list[float]
+    counts: list[int]
+
+
 class Column(Wire):
     """A column: its type, why it was inferred, statistics of the values present."""
 
@@ -60,6 +67,7 @@ class Column(Wire):
     mean: float | None = None
     std: float | None = None
     top: list[TopValue] = Field([])
+    histogram: Histogram | None = Field(None, description="Of a numeric or datetime column.")
 
 
 class DataWarning(Wire):

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from workers.tabular.cell_readers import spelled
+from workers.tabular.features import MICROSECONDS
+from workers.tabular.histograms import histogram, most_frequent
 from workers.tabular.profile import ColumnProfile, TableWarning, TopValue
 
 if TYPE_CHECKING:
@@ -19,7 +22,6 @@ if TYPE_CHECKING:
 _N_TOP = 10
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LEAST_COUNTED_ROWS = 20
-_LARGEST_EXACT_INTEGER = 2**53
 
 
 def numeric_profile(
@@ -31,7 +33,6 @@ def numeric_profile(
     mean, std = _moments(values)
     integer = len(values) > 0 and _are_whole(values)
     distinct = count_distinct(ordered)
-    what = "a whole number" if integer else "a number"
     profile = ColumnProfile(
         name=name,
         type="numeric",
@@ -41,40 +42,54 @@ def numeric_profile(
         max=float(ordered[-1]) if len(ordered) else None,
         mean=mean,
         std=std,
-        top=_codes(ordered) if integer and distinct <= _N_TOP else (),
+        top=_few(ordered) if distinct <= _N_TOP else (),
         integer=integer,
-        reason="the schema says so" if wished else f"every cell is {what} or missing",
+        reason=reason_for("a whole number" if integer else "a number", column, wished),
+        histogram=histogram(ordered),
     )
     return profile, _row_number_warning(name, values, ordered) if integer else None
 
 
 def time_profile(name: str, column: Chunks, wished: ColumnType | None) -> ColumnProfile:
     """The profile of a timestamp[us] column."""
-    ticks = column.drop_null().cast(pa.int64()).to_numpy()
-    values, counts = np.unique(ticks, return_counts=True)
-    most = np.argsort(-counts, kind="stable")[:_N_TOP]
+    ordered = np.sort(column.drop_null().cast(pa.int64()).to_numpy())
+    values, counts = most_frequent(ordered, _N_TOP)
     return ColumnProfile(
         name=name,
         type="datetime",
         missing=column.null_count,
-        distinct=len(values),
-        min=float(values[0]) / 1e6 if len(values) else None,
-        max=float(values[-1]) / 1e6 if len(values) else None,
+        distinct=count_distinct(ordered),
+        min=float(ordered[0]) / MICROSECONDS if len(ordered) else None,
+        max=float(ordered[-1]) / MICROSECONDS if len(ordered) else None,
         mean=None,
         std=None,
-        top=tuple(TopValue(_moment(int(values[i])), int(counts[i])) for i in most),
+        top=tuple(
+            TopValue(_moment(ticks), n)
+            for ticks, n in zip(values.tolist(), counts.tolist(), strict=True)
+        ),
         integer=False,
-        reason="the schema says so" if wished else "every cell is an ISO 8601 date or missing",
+        reason=reason_for("an ISO 8601 date", column, wished),
+        histogram=histogram(ordered, MICROSECONDS),
     )
 
 
-def _codes(ordered: NDArray[np.generic]) -> tuple[TopValue, ...]:
-    """The few whole numbers of a column as the labels that they may be, most frequent first."""
-    values, counts = np.unique(ordered, return_counts=True)
-    if max(-float(values[0]), float(values[-1])) > _LARGEST_EXACT_INTEGER:
-        return ()
-    most = np.argsort(-counts, kind="stable")
-    return tuple(TopValue(str(int(values[i])), int(counts[i])) for i in most)
+def reason_for(what: str, column: Chunks, wished: ColumnType | None) -> str:
+    """Why a column has its type, where each of its cells is `what` it should be."""
+    if wished:
+        return "the schema says so"
+    n_cells = len(column) - column.null_count
+    if not column.null_count:
+        return f"each of {n_cells} cells is {what}"
+    return f"each of {n_cells} cells is {what}, and {column.null_count} are missing"
+
+
+def _few(ordered: NDArray[np.generic]) -> tuple[TopValue, ...]:
+    """The few numbers of a column as the labels that they may be, most frequent first."""
+    values, counts = most_frequent(ordered, _N_TOP)
+    return tuple(
+        TopValue(spelled(float(value)), count)
+        for value, count in zip(values.tolist(), counts.tolist(), strict=True)
+    )
 
 
 def count_distinct(ordered: NDArray[np.generic]) -> int:

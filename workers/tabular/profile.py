@@ -10,13 +10,25 @@ from workers.tabular.types import ColumnType
 
 @dataclass(frozen=True)
 class TopValue:
-    """One of the ten most frequent values of a column.
+    """One of the ten most frequent values of a column, with the number of cells that hold it.
 
-    A numeric column has them where it holds no more than ten different numbers, all whole.
+    A numeric column has them where it holds no more than ten different numbers.
     """
 
     value: str
     count: int
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How the cells of a column spread: `counts[i]` of them in `[edges[i], edges[i + 1])`.
+
+    The last bin includes its upper edge. The bins are equally wide, from the least value to the
+    greatest; a column of one value has one bin without width.
+    """
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -39,6 +51,7 @@ class ColumnProfile:
     top: tuple[TopValue, ...]
     integer: bool
     reason: str
+    histogram: Histogram | None = None
 
 
 @dataclass(frozen=True)
@@ -84,4 +97,7 @@ class TableProfile:
 
 def _column(plain: dict[str, Any]) -> ColumnProfile:
     top = tuple(TopValue(**value) for value in plain["top"])
-    return ColumnProfile(**{**plain, "top": top})
+    # Profiles that were stored before there were histograms have none.
+    spread = plain.get("histogram")
+    histogram = spread and Histogram(tuple(spread["edges"]), tuple(spread["counts"]))
+    return ColumnProfile(**{**plain, "top": top, "histogram": histogram})

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from workers.tabular.cells import are_numbers
-from workers.tabular.numbers import count_distinct
+from workers.tabular.numbers import count_distinct, reason_for
 from workers.tabular.profile import ColumnProfile, TableWarning, TopValue
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def boolean_profile(name: str, column: Chunks, wished: ColumnType | None) -> Col
     n_false = len(column) - column.null_count - n_true
     counts = Counter({"true": n_true, "false": n_false})
     top = _top(+counts)
-    reason = "the schema says so" if wished else "every cell is true, false or missing"
+    reason = reason_for("true or false", column, wished)
     return _plain_profile(name, "boolean", column.null_count, len(top), top, reason)
 
 

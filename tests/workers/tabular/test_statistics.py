@@ -8,11 +8,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workers.tabular.histograms import most_frequent
 from workers.tabular.ingest import ingest
 from workers.tabular.numbers import numeric_profile
 from workers.tabular.options import IngestOptions
@@ -64,6 +66,53 @@ def test_a_numeric_column_is_described_by_its_present_cells(values: list[float |
         assert profile.mean == pytest.approx(statistics.fmean(present), abs=1e-12)
         assert profile.std == pytest.approx(statistics.pstdev(present), abs=1e-12)
         assert profile.integer == all(value == round(value) for value in present)
+
+
+@given(st.lists(st.integers(-60, 60).map(lambda n: n / 4), min_size=1, max_size=60))
+def test_a_histogram_counts_every_cell_in_the_bin_that_holds_it(values: list[float]) -> None:
+    spread = _numeric(list(values)).histogram
+    assert spread is not None
+    assert (spread.edges[0], spread.edges[-1]) == (min(values), max(values))
+    assert list(spread.counts) == np.histogram(values, np.array(spread.edges))[0].tolist()
+
+
+@given(st.lists(st.integers(-30, 30), min_size=1, max_size=60))
+def test_few_whole_numbers_have_a_bin_for_each(values: list[int]) -> None:
+    column = pa.chunked_array([pa.array(values, pa.int64())])
+    spread = numeric_profile("n", column, None)[0].histogram
+    assert spread is not None
+    assert sum(spread.counts) == len(values)
+    span = max(values) - min(values)
+    if span < 20:
+        found = [values.count(min(values) + k) for k in range(span + 1)]
+        assert list(spread.counts) == found
+    else:
+        assert list(spread.counts) == np.histogram(values, np.array(spread.edges))[0].tolist()
+
+
+@pytest.mark.parametrize("low", [-1e308, 0.0])
+def test_a_histogram_of_extreme_numbers_is_finite(low: float) -> None:
+    spread = _numeric([low, 1e308]).histogram
+    assert spread is not None
+    assert np.isfinite(spread.edges).all()
+    assert (len(spread.counts), sum(spread.counts)) == (20, 2)
+
+
+def test_numbers_without_another_between_them_share_a_bin() -> None:
+    low = 1.0
+    spread = _numeric([low, np.nextafter(low, 2.0), low]).histogram
+    assert spread is not None
+    assert (len(spread.edges), spread.counts) == (2, (3,))
+    assert _numeric([None]).histogram is None
+
+
+@given(st.lists(st.integers(0, 30), max_size=80), st.integers(1, 12))
+def test_the_most_frequent_numbers_are_those_that_a_counter_finds(
+    values: list[int], n: int
+) -> None:
+    found, counts = most_frequent(np.sort(np.array(values, np.int64)), n)
+    most = sorted(Counter(values).items(), key=lambda item: (-item[1], item[0]))[:n]
+    assert list(zip(found.tolist(), counts.tolist(), strict=True)) == most
 
 
 @pytest.mark.parametrize("scale", [1e308, 1e-308])
@@ -120,14 +169,15 @@ def test_top_values_are_ten_at_most_and_the_most_frequent_first(tmp_path: Path) 
     ]
 
 
-def test_a_few_whole_numbers_have_top_values_as_classes_would(tmp_path: Path) -> None:
+def test_a_few_numbers_have_top_values_as_classes_would(tmp_path: Path) -> None:
     text = "\n".join(
         ["code,many,part", *(f"{(7, 2, 7)[i % 3]}.0,{i},{i % 3 / 2}" for i in range(30))]
     )
     code, many, part = _profile(tmp_path, text).columns
     assert code.top == (TopValue("7", 20), TopValue("2", 10))
-    assert (many.top, part.top) == ((), ())
-    assert _numeric([1e20, 2e20]).top == ()
+    assert many.top == ()
+    assert part.top == (TopValue("0", 10), TopValue("0.5", 10), TopValue("1", 10))
+    assert _numeric([1e20, 2e20]).top == (TopValue("1e+20", 1), TopValue("2e+20", 1))
 
 
 def test_distinct_values_are_exact_where_they_are_too_many_to_keep(tmp_path: Path) -> None:
@@ -140,6 +190,9 @@ def test_moments_are_described_in_seconds_and_by_name(tmp_path: Path) -> None:
     column = _profile(tmp_path, "t\n1970-01-02\n1970-01-01T00:00:10Z\n1970-01-02\n").columns[0]
     assert (column.type, column.min, column.max, column.distinct) == ("datetime", 10.0, 86400.0, 2)
     assert column.top[0] == TopValue("1970-01-02T00:00:00.000Z", 2)
+    assert column.histogram is not None
+    assert (column.histogram.edges[0], column.histogram.edges[-1]) == (10.0, 86400.0)
+    assert (column.histogram.counts[0], column.histogram.counts[-1]) == (1, 2)
 
 
 def test_a_profile_survives_json(tmp_path: Path) -> None:
@@ -147,3 +200,6 @@ def test_a_profile_survives_json(tmp_path: Path) -> None:
     assert TableProfile.from_json(profile.to_json()) == profile
     assert profile.column("b") == profile.columns[1]
     assert profile.column("z") is None
+    plain = profile.to_json()
+    del plain["columns"][0]["histogram"]
+    assert TableProfile.from_json(plain).columns[0].histogram is None

@@ -257,16 +257,6 @@ EVENT = {
     "created_at": _AT,
 }
 EVENT_STREAM = 'event: run.status_changed\ndata: {"seq": 1}\nid: 1\n\n'
-REPORT = {
-    "validation": {
-        "n": 68,
-        "accuracy": 0.985,
-        "balanced_accuracy": 0.98,
-        "log_loss": 0.06,
-        "confusion_matrix": {"labels": ["Adelie", "Gentoo"], "matrix": [[30, 0], [1, 24]]},
-    },
-    "baselines": {"constant": {"validation": {"n": 68, "accuracy": 0.44}}},
-}
 
 MODEL = {
     "id": _MODEL_ID,

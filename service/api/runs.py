@@ -1,12 +1,12 @@
 """Runs over HTTP."""
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from service.api import examples, replay_examples
+from service.api import examples, replay_examples, report_examples
 from service.api.auth import Reader, Writer
 from service.api.bodies import Body, NoBody, json_body
 from service.api.creation import Creation, IdempotencyKey
@@ -16,6 +16,7 @@ from service.api.parts import Given, Parts
 from service.api.paths import RunId
 from service.schemas.not_built import RUN
 from service.schemas.provenance import Provenance
+from service.schemas.reports import Report
 from service.schemas.runs import Checkpoint, MetricSeries, ReplayWish, Run, RunCreate, Status
 from service.schemas.wire import Page
 from service.usecases.idempotency import IdempotencyClaim
@@ -195,9 +196,9 @@ def list_checkpoints(
 
 
 @router.get(
-    "/{run_id}/report", summary="The evaluation",
-    **describe("runs_report", problems=(404, 409), example=examples.REPORT),
+    "/{run_id}/report", summary="The evaluation", response_model_exclude_unset=True,
+    **describe("runs_report", problems=(404, 409), example=report_examples.REPORT),
 )  # fmt: skip
-def get_report(parts: Given, principal: Reader, run_id: RunId) -> dict[str, Any]:
+def get_report(parts: Given, principal: Reader, run_id: RunId) -> Report:
     """Return how well the model does on rows that it did not see, beside baselines."""
     return parts.reports.of_run(principal.project_id, run_id)

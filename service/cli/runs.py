@@ -9,6 +9,7 @@ import typer
 
 from service.cli.output import PAGE_SIZE, JsonOption, table, write, write_json
 from service.cli.provenance_summary import provenance_summary
+from service.cli.report_summary import report_summary
 from service.cli.summary import format_metrics, format_target, run_summary
 
 if TYPE_CHECKING:
@@ -135,6 +136,18 @@ def replay_run(
     _show(again, as_json=as_json)
     if wait and (again.replay is None or not again.replay.identical):
         raise typer.Exit(EXIT_DIFFERENT)
+
+
+@runs.command("report")
+def show_report(context: typer.Context, run: RunArgument, as_json: JsonOption = False) -> None:
+    """Show how good a run's model is, and how far to trust it."""
+    connection: Connection = context.obj
+    with connection.open() as client:
+        found = client.runs.report(run)
+    if as_json:
+        write_json(found)
+    else:
+        write(*report_summary(found))
 
 
 @runs.command("provenance")

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, select
 from service.errors import ConflictError, NotBuiltError, NotFoundError, Problem
 from service.ids import has_shape
 from service.schemas.models import Feature, Model
+from service.schemas.reports import Report
 from service.schemas.wire import Page
 from service.store.tables import ModelRow, RunRow
 from service.usecases.paging import DEFAULT_LIMIT, newest_first
@@ -49,7 +50,7 @@ class Reports:
         with self._sessions.read() as session:
             return _model(find_model(session, project_id, ref))
 
-    def of_run(self, project_id: str, run_id: str) -> dict[str, Any]:
+    def of_run(self, project_id: str, run_id: str) -> Report:
         """Return the evaluation of a run's model.
 
         Raises:
@@ -65,8 +66,7 @@ class Reports:
             raise NotFoundError("run")
         if row.report is None:
             raise ConflictError("no_report", "The run has not ended with a model.")
-        report: dict[str, Any] = row.report
-        return report
+        return Report.model_validate(row.report)
 
 
 def find_model(session: Session, project_id: str, ref: str) -> ModelRow:

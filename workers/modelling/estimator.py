@@ -23,6 +23,7 @@ from workers.modelling.fitted import (
 from workers.modelling.plan import ModelPlan, PlanWarning, categories_of
 from workers.modelling.row_weights import RowWeights
 from workers.modelling.scratch import Scratch
+from workers.modelling.target_warnings import leak_warnings
 from workers.modelling.targets import ClassTarget, NumberTarget, TargetEncoding, read_classes
 from workers.tabular.errors import TableError
 from workers.tabular.features import numbers_of
@@ -125,7 +126,10 @@ def prepare(table: pa.Table, plan: ModelPlan, scratch: Scratch | None = None) ->
         validation=validation,
         test=encoding.held_out(split.test, truth[parts.test]),
         reading=reading_of(table),
-        warnings=tuple(_warnings(table.num_rows - len(kept), truth, parts, plan)),
+        warnings=(
+            *_warnings(table.num_rows - len(kept), truth, parts, plan),
+            *leak_warnings(table, plan, split.train, training_truth),
+        ),
     )
 
 

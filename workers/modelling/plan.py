@@ -52,8 +52,8 @@ class PlanWarning:
     """Something decided for the user, or legal and odd, that they will want to know.
 
     Codes of a plan: feature_dropped, missing_values, validation_dropped, small_classes,
-    output_range, label_smoothing, schedule_unreached, ema_too_slow, monitor_direction, no_effect;
-    of prepared data: missing_target, untrained_classes.
+    output_range, label_smoothing, schedule_unreached, ema_too_slow, monitor_direction, no_effect,
+    class_imbalance; of prepared data: missing_target, untrained_classes, likely_leak.
     """
 
     code: str

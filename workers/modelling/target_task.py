@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workers.modelling.plan import Task
+from workers.modelling.target_warnings import imbalance
 from workers.tabular.profile import ColumnProfile
 
 if TYPE_CHECKING:
@@ -49,7 +50,13 @@ def decide_target(
     task = wish.task or _task_of(column, n_rows)
     if not _fits(task, column, max_classes, findings):
         return None
-    return Target((column,), task, None if task == "regression" else column.distinct, n_rows)
+    if task == "regression":
+        return Target((column,), task, None, n_rows)
+    rare = imbalance(column, n_rows)
+    if rare is not None and wish.training.get("class_weight") is None:
+        detail = f'{rare}; "class_weight": "balanced" makes them count as much as the others.'
+        findings.warn("class_imbalance", column.name, detail[0].upper() + detail[1:])
+    return Target((column,), task, column.distinct, n_rows)
 
 
 def looks_like_codes(column: ColumnProfile, n_rows: int) -> bool:

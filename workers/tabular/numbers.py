@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from workers.tabular.cells import Chunks
     from workers.tabular.types import ColumnType
 
-_N_TOP = 10
+# As many as numbers may be codes of classes.
+N_TOP = 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LEAST_COUNTED_ROWS = 20
 
@@ -42,7 +43,7 @@ def numeric_profile(
         max=float(ordered[-1]) if len(ordered) else None,
         mean=mean,
         std=std,
-        top=_few(ordered) if distinct <= _N_TOP else (),
+        top=_few(ordered) if distinct <= N_TOP else (),
         integer=integer,
         reason=reason_for("a whole number" if integer else "a number", column, wished),
         histogram=histogram(ordered),
@@ -53,7 +54,7 @@ def numeric_profile(
 def time_profile(name: str, column: Chunks, wished: ColumnType | None) -> ColumnProfile:
     """The profile of a timestamp[us] column."""
     ordered = np.sort(column.drop_null().cast(pa.int64()).to_numpy())
-    values, counts = most_frequent(ordered, _N_TOP)
+    values, counts = most_frequent(ordered, N_TOP)
     return ColumnProfile(
         name=name,
         type="datetime",
@@ -85,7 +86,7 @@ def reason_for(what: str, column: Chunks, wished: ColumnType | None) -> str:
 
 def _few(ordered: NDArray[np.generic]) -> tuple[TopValue, ...]:
     """The few numbers of a column as the labels that they may be, most frequent first."""
-    values, counts = most_frequent(ordered, _N_TOP)
+    values, counts = most_frequent(ordered, N_TOP)
     return tuple(
         TopValue(spelled(float(value)), count)
         for value, count in zip(values.tolist(), counts.tolist(), strict=True)

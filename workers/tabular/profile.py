@@ -10,9 +10,9 @@ from workers.tabular.types import ColumnType
 
 @dataclass(frozen=True)
 class TopValue:
-    """One of the ten most frequent values of a column, with the number of cells that hold it.
+    """One of the twenty most frequent values of a column, with the number of cells that hold it.
 
-    A numeric column has them where it holds no more than ten different numbers.
+    A numeric column has all of its values where they are no more than twenty, else none.
     """
 
     value: str

@@ -12,14 +12,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from workers.tabular.cells import are_numbers
-from workers.tabular.numbers import count_distinct, reason_for
+from workers.tabular.numbers import N_TOP, count_distinct, reason_for
 from workers.tabular.profile import ColumnProfile, TableWarning, TopValue
 
 if TYPE_CHECKING:
     from workers.tabular.cells import Chunks
     from workers.tabular.types import ColumnType
 
-_N_TOP = 10
 _TOP_CHARACTERS = 200
 
 # Beyond this many, distinct values are counted by their hashes, and none is a top value.
@@ -146,7 +145,7 @@ def _text_warning(
 
 
 def _top(counts: Counter[str]) -> tuple[TopValue, ...]:
-    most = heapq.nsmallest(_N_TOP, counts.items(), key=lambda item: (-item[1], item[0]))
+    most = heapq.nsmallest(N_TOP, counts.items(), key=lambda item: (-item[1], item[0]))
     return tuple(TopValue(text[:_TOP_CHARACTERS], count) for text, count in most)
 
 

@@ -163,15 +163,15 @@ def test_long_labels_are_named_in_short() -> None:
 
 
 def test_labels_that_the_profile_cannot_tell_are_named_by_the_run() -> None:
-    labels = [f"class {k:02}" for k in range(12)]
-    data = ingested(csv_of("x,y", ((i * 0.3, labels[i % 12]) for i in range(240))))
+    labels = [f"class {k:02}" for k in range(22)]
+    data = ingested(csv_of("x,y", ((i * 0.3, labels[i % 22]) for i in range(440))))
     weights = dict.fromkeys([*labels[:-1], "class 99"], 1.0)
     wrong = ModelWish(target="y", training={"class_weight": weights})
     assert codes_of(data, wrong) == set()
     with pytest.raises(TableError) as caught:
         prepare(data.table, resolve(wrong, data.profile))
     assert caught.value.code == "class_weight_labels"
-    assert 'There is no weight for "class 11".' in caught.value.detail
+    assert 'There is no weight for "class 21".' in caught.value.detail
     assert "class 99" not in caught.value.detail
 
 

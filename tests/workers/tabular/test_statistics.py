@@ -161,11 +161,11 @@ def test_numbers_that_count_the_rows_are_pointed_out_and_stay_numbers(tmp_path: 
     assert profile.columns[0].type == "numeric"
 
 
-def test_top_values_are_ten_at_most_and_the_most_frequent_first(tmp_path: Path) -> None:
-    cells = [f"v{i:02}" for i in range(15) for _ in range(i + 1)]
+def test_top_values_are_twenty_at_most_and_the_most_frequent_first(tmp_path: Path) -> None:
+    cells = [f"v{i:02}" for i in range(25) for _ in range(i + 1)]
     column = _profile(tmp_path, "\n".join(["x", *cells])).columns[0]
     assert [(top.value, top.count) for top in column.top] == [
-        (f"v{i:02}", i + 1) for i in range(14, 4, -1)
+        (f"v{i:02}", i + 1) for i in range(24, 4, -1)
     ]
 
 

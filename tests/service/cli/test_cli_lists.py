@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from service.api import catalog_examples, examples, replay_examples
+from service.api import catalog_examples, examples, replay_examples, report_examples
 from tests.service.client import wire_examples as wire
 from tests.service.client.scripted_server import Answer
 
@@ -105,6 +105,29 @@ def test_provenance_is_shown(server: ScriptedServer, slope: Slope) -> None:
     assert "ended by max_epochs" in shown
     assert "with other bits" in shown
     assert slope("runs", "provenance", wire.RUN_ID, "--json").json()["reproducible"] is True
+
+
+def test_a_report_is_shown(server: ScriptedServer, slope: Slope) -> None:
+    server.on("GET", f"{RUN}/report", Answer(report_examples.REPORT))
+    shown = slope("runs", "report", wire.RUN_ID).out
+    lines = [line.split() for line in shown.splitlines()]
+    assert ["validation", "(linear)", "0.86", "0.84", "0.34", "-", "-", "-"] in lines
+    assert "good: It does on other rows" in shown
+    assert ["age", "0.31", "0.04"] in lines
+    assert ["90%", "0.44", "-", "-"] in lines
+    assert ["max_f1", "0.5", "validation", "0.882", "0.833", "0.857", "0.885"] in lines
+    found = slope("runs", "report", wire.RUN_ID, "--json").json()
+    assert found == report_examples.REPORT
+
+
+def test_a_report_says_what_is_not_in_it(server: ScriptedServer, slope: Slope) -> None:
+    lacking = {name: {"reason": "There are no rows."} for name in ("importance", "conformal")}
+    old = {name: report_examples.REPORT[name] for name in ("task", "rows", "validation", "test")}
+    constant = {"constant": report_examples.REPORT["baselines"]["constant"]}
+    server.on("GET", f"{RUN}/report", Answer(old | {"baselines": constant} | lacking))
+    shown = slope("runs", "report", wire.RUN_ID).out
+    assert "no importances: There are no rows." in shown
+    assert "HOLDS THE TRUTH" not in shown
 
 
 def test_models_are_listed_and_shown(server: ScriptedServer, slope: Slope) -> None:

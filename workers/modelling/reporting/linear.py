@@ -50,7 +50,7 @@ _EVALUATIONS = 8
 _OPERATIONS_PER_NUMBER = 4_000
 # An output costs what eight inputs do, because of its exponentials.
 _NUMBERS_PER_OUTPUT = 8
-_BOUNDS = (4e9, 3.2e10)
+_BOUNDS = (2e9, 3.2e10)
 
 OVERFLOWED = "Its fit left the finite numbers."
 
@@ -139,7 +139,7 @@ def fit_linear(prepared: Prepared, epochs: int) -> LinearModel | str:
 
 
 def _minimised(network: Network, data: TrainingData, loss: Loss) -> Array | None:
-    """The parameters (P,), once two epochs in a row have hardly lessened the loss."""
+    """The parameters (P,), once two epochs in a row have hardly lessened the objective."""
     spec = TrainingSpec(
         epochs=MAX_EPOCHS,
         batch_size=len(data.X),
@@ -148,13 +148,14 @@ def _minimised(network: Network, data: TrainingData, loss: Loss) -> Array | None
         shuffle=False,
     )
     state = TrainingState.initial(network, spec, 0)
-    losses: list[float] = []
+    objectives: list[float] = []
     for progress in train(network, state, data, spec, 0):
         if progress.report is None:
             continue
-        losses.append(progress.report.train_loss)
-        before = losses[max(len(losses) - 1 - _STEADY_EPOCHS, 0)]
-        if len(losses) > _STEADY_EPOCHS and before - losses[-1] <= _STEADY * before:
+        # That of the report is without the penalty, which is traded for it towards the end.
+        objectives.append(float(state.slots["objective"][0]))
+        before = objectives[max(len(objectives) - 1 - _STEADY_EPOCHS, 0)]
+        if len(objectives) > _STEADY_EPOCHS and before - objectives[-1] <= _STEADY * before:
             break
     return None if state.divergence is not None else state.final_parameters(spec)
 

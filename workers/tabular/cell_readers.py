@@ -128,7 +128,10 @@ def _text_datetime(cell: str | None) -> float:
         return math.nan
     moment = parse_datetime(cell)
     if moment is None:
-        raise CellError("not_a_datetime", "The cell is not an ISO 8601 date or date and time.")
+        raise CellError(
+            "not_a_datetime",
+            "The cell is not a date as 2024-05-31 or 31.05.2024, with a time or without.",
+        )
     return ((moment - _EPOCH) // _MICROSECOND) / MICROSECONDS
 
 

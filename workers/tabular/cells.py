@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from workers.tabular.types import (
     BLANKS,
     BOOLEANS,
+    DAY_SPELLINGS,
     DECIMAL_COMMA_NUMBER,
     LOCAL_DATETIME,
     NUMBER,
@@ -48,6 +49,10 @@ LARGEST_EXACT_INTEGER = 2**53 - 1
 _SURELY_DECIMAL_COMMA = r"^[+-]?(0?,[0-9]+|[0-9]+,([0-9]{1,2}|[0-9]{4,})?)([eE][+-]?[0-9]+)?$"
 
 
+# No date begins otherwise, and most columns of text do.
+_DIGIT_AND_MARK = "^[0-9]{1,4}[-/.][0-9]"
+
+
 @dataclass(frozen=True)
 class Cells:
     """The cells of a column: `distinct` strings without blanks around them, null where missing.
@@ -72,10 +77,15 @@ class Cells:
 
 
 def classify(cells: Cells, decimal: str) -> Kind:
-    """The narrowest kind that holds every cell."""
+    """The narrowest kind that holds every cell.
+
+    Whole numbers of which one has zeros in front are codes, such as postal ones: they stay text.
+    """
     present = cells.present
     if not len(present):
         return "empty"
+    if convert_distinct(present, "integer", decimal) is not None and _has_zeros_in_front(present):
+        return "string"
     for kind in ("integer", "float", "boolean", "datetime"):
         if convert_distinct(present, kind, decimal) is not None:
             return kind
@@ -184,10 +194,20 @@ def _booleans(distinct: Column, words: dict[str, bool]) -> Column | None:
     return values
 
 
+def _has_zeros_in_front(distinct: Column) -> bool:
+    return pc.any(pc.match_substring_regex(distinct, "^0[0-9]+$")).as_py() is True
+
+
 def _datetimes(distinct: Column) -> Column | None:
-    zoned = pc.match_substring_regex(distinct, f"^({ZONED_DATETIME})$")
-    if not _all(pc.or_(zoned, pc.match_substring_regex(distinct, f"^({LOCAL_DATETIME})$"))):
+    if not _all(pc.match_substring_regex(distinct, _DIGIT_AND_MARK)):
         return None
+    iso = f"^({LOCAL_DATETIME}|{ZONED_DATETIME})$"
+    if not _all(pc.match_substring_regex(distinct, iso)):
+        for spelling, in_iso in DAY_SPELLINGS:
+            distinct = pc.replace_substring_regex(distinct, spelling, in_iso)
+        if not _all(pc.match_substring_regex(distinct, iso)):
+            return None
+    zoned = pc.match_substring_regex(distinct, f"^({ZONED_DATETIME})$")
     null = pa.scalar(None, pa.string())
     try:
         local = pc.if_else(zoned, null, distinct).cast(pa.timestamp("us"))

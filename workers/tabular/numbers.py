@@ -69,7 +69,7 @@ def time_profile(name: str, column: Chunks, wished: ColumnType | None) -> Column
             for ticks, n in zip(values.tolist(), counts.tolist(), strict=True)
         ),
         integer=False,
-        reason=reason_for("an ISO 8601 date", column, wished),
+        reason=reason_for("a date, as 2024-05-31 or 31.05.2024", column, wished),
         histogram=histogram(ordered, MICROSECONDS),
     )
 

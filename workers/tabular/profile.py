@@ -59,7 +59,7 @@ class TableWarning:
     """Something legal that its owner will want to know.
 
     Codes: constant_column, missing_column (no value at all), mixed_numbers, near_unique_text,
-    id_like, duplicate_rows, decimal_comma, header_of_numbers.
+    id_like, unread_numbers, unread_dates, duplicate_rows, decimal_comma, header_of_numbers.
     """
 
     code: str

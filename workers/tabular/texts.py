@@ -31,6 +31,25 @@ _LONG_TEXT_BYTES = 100
 _MOSTLY_NUMBERS = 0.95
 
 
+_GROUPED = (
+    r"[0-9]+([.,][0-9]+)?|[0-9]{1,3}([,' ][0-9]{3})+(\.[0-9]+)?|[0-9]{1,3}(\.[0-9]{3})+(,[0-9]+)?"
+)
+
+# What a person reads as numbers or dates in every cell, and this reader leaves as text, because it
+# can be read in several ways: is 3% 3 or 0.03, and which part of 05/01/2024 is the month?
+_UNREAD = {
+    "unread_dates": (
+        r"^[0-9]{1,2}[/-][0-9]{1,2}[/-]([0-9]{2}|[0-9]{4})( .*)?$",
+        "a date without saying if day or month comes first: write 2024-05-31",
+    ),
+    "unread_numbers": (
+        rf"^[+-]?[$€£¥]? ?[+-]?({_GROUPED}) ?([%$€£¥]|EUR|USD|GBP|CHF)?$",
+        "a number with a percent or currency sign, or commas or separated thousands: write 1234.5",
+    ),
+}
+_TRIED_FIRST = 100
+
+
 @dataclass
 class TextSummary:
     """What the cells of a column of text are like; counts are of cells that are not missing."""
@@ -41,6 +60,7 @@ class TextSummary:
     n_with_blank: int = 0
     n_numbers: int = 0
     first_other_row: int | None = None
+    unread: set[str] = field(default_factory=lambda: set(_UNREAD))
     counts: Counter[str] | None = field(default_factory=Counter)
     hashes: list[NDArray[np.int64]] = field(default_factory=list)
 
@@ -77,6 +97,9 @@ class TextSummary:
             others = ~np.append(numbers.astype(bool), True)[indices]
             self.first_other_row = start + int(others.argmax()) + 1 if others.any() else None
         self._count(texts.to_pylist(), counts)
+        # A few cells mostly tell that the thousands behind them need no look.
+        for part in (texts[:_TRIED_FIRST], texts):
+            self.unread = {code for code in self.unread if _all_match(part, _UNREAD[code][0])}
 
     def _count(self, texts: list[str], counts: NDArray[np.int64]) -> None:
         hashes = np.fromiter(map(hash, texts), np.int64, len(texts))
@@ -116,6 +139,8 @@ def _text_type(summary: TextSummary, distinct: int) -> tuple[ColumnType, str]:
     seen = f"{distinct} different values in {n_cells} cells"
     if n_cells == 0:
         return "ignore", "no cell holds a value"
+    if summary.n_numbers == n_cells:
+        seen += ", numbers with zeros in front, as in codes"
     if distinct <= _ALWAYS_CATEGORIES:
         return "categorical", seen
     if distinct > n_cells / 2:
@@ -131,7 +156,10 @@ def _text_warning(
     name: str, kind: ColumnType, summary: TextSummary, distinct: int
 ) -> TableWarning | None:
     n_others = summary.n_cells - summary.n_numbers
-    if summary.n_cells and summary.n_numbers >= _MOSTLY_NUMBERS * summary.n_cells:
+    if n_others and summary.unread:
+        code = min(summary.unread)
+        return TableWarning(code, name, f"each of {summary.n_cells} cells is {_UNREAD[code][1]}")
+    if n_others and summary.n_numbers >= _MOSTLY_NUMBERS * summary.n_cells:
         detail = f"{n_others} of {summary.n_cells} cells are not numbers, first in row"
         return TableWarning("mixed_numbers", name, f"{detail} {summary.first_other_row}")
     if kind != "text" or distinct <= summary.n_cells / 2:
@@ -142,6 +170,10 @@ def _text_warning(
     return TableWarning(
         "id_like", name, f"{seen}, without blanks: read as text, like an identifier"
     )
+
+
+def _all_match(texts: Any, pattern: str) -> bool:
+    return pc.all(pc.match_substring_regex(texts, pattern)).as_py() is not False
 
 
 def _top(counts: Counter[str]) -> tuple[TopValue, ...]:

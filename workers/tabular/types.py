@@ -43,6 +43,17 @@ _TIME = r"[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
 LOCAL_DATETIME = rf"{_DAY}({_TIME})?"
 ZONED_DATETIME = rf"{_DAY}{_TIME}(Z|[+-][0-9]{{2}}:?[0-9]{{2}})"
 
+# Other ways to write a day that can mean one day only, rewritten one after the other: 2024/05/31,
+# 2024-05 (its first day), 31.05.2024, where the day always stands first. A slash behind the day or
+# the month does not say which of them comes first.
+DAY_SPELLINGS = (
+    (r"^([0-9]{4})[/.]([0-9]{2})[/.]([0-9]{2})", r"\1-\2-\3"),
+    (r"^([0-9]{4}-[0-9]{2})$", r"\1-01"),
+    (r"^([0-9]\.[0-9]{1,2}\.[0-9]{4})", r"0\1"),
+    (r"^([0-9]{2})\.([0-9])\.([0-9]{4})", r"\1.0\2.\3"),
+    (r"^([0-9]{2})\.([0-9]{2})\.([0-9]{4})", r"\3-\2-\1"),
+)
+
 TRUE_AND_FALSE = {"true": True, "false": False}
 BOOLEANS = TRUE_AND_FALSE | {
     "yes": True,
@@ -57,6 +68,7 @@ BOOLEANS = TRUE_AND_FALSE | {
 
 _NUMBER = re.compile(NUMBER)
 _DATETIME = re.compile(f"{LOCAL_DATETIME}|{ZONED_DATETIME}")
+_DAY_SPELLINGS = tuple((re.compile(spelling), iso) for spelling, iso in DAY_SPELLINGS)
 
 
 def parse_number(cell: str) -> float | None:
@@ -74,8 +86,10 @@ def parse_boolean(cell: str) -> bool | None:
 
 
 def parse_datetime(cell: str) -> datetime | None:
-    """The moment in UTC of an ISO 8601 date or date and time, else None."""
+    """The moment in UTC of a date or date and time as DAY_SPELLINGS or ISO 8601 say, else None."""
     cell = cell.strip(BLANKS)
+    for spelling, iso in _DAY_SPELLINGS:
+        cell = spelling.sub(iso, cell)
     if not _DATETIME.fullmatch(cell):
         return None
     try:

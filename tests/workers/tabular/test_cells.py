@@ -69,6 +69,41 @@ def test_arrows_own_reading_of_numbers_agrees_with_the_rules(texts: list[str]) -
         assert fast["x"].to_pylist() == converted.to_pylist()
 
 
+@given(
+    st.lists(
+        st.one_of(
+            st.from_regex(
+                r"[0-3]?[0-9]\.[01]?[0-9]\.(19|20)[0-9]{2}( [0-2][0-9]:[0-5][0-9])?Z?",
+                fullmatch=True,
+            ),
+            st.from_regex(
+                r"(19|20)[0-9]{2}[-/.][01][0-9]([-/.][0-3][0-9])?(T[01][0-9]:00)?", fullmatch=True
+            ),
+        ),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_a_cell_is_the_same_moment_alone_and_in_a_column(texts: list[str]) -> None:
+    alone = [parse_datetime(text) for text in texts]
+    column = _column(texts, "datetime")
+    if column is None:
+        assert None in alone
+    else:
+        assert column == [moment and moment.replace(tzinfo=None) for moment in alone]
+
+
+@pytest.mark.parametrize(
+    "text", ["31.05.2024", "2024/05/31", "2024.05.31", "31.5.2024", "2024-05-31"]
+)
+def test_a_day_may_be_written_in_every_way_that_means_one_day_only(text: str) -> None:
+    assert parse_datetime(text) == datetime(2024, 5, 31, tzinfo=UTC)
+    assert parse_datetime("2024-05") == datetime(2024, 5, 1, tzinfo=UTC)
+    assert classify(_cells(text, "NA"), ".") == "datetime"
+    for other in ("05/31/2024", "31.05.24", "31.02.2024", "2024-13", "2024.05"):
+        assert parse_datetime(other) is None
+
+
 @pytest.mark.parametrize(
     ("texts", "kind"),
     [

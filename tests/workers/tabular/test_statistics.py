@@ -155,6 +155,64 @@ def test_categories_are_told_from_texts(
     assert [w.code for w in profile.warnings if w.column == "x"] == ([warning] if warning else [])
 
 
+def _codes(cells: list[str], folder: Path) -> tuple[str, str, list[str]]:
+    """The type of a column of these cells, the reason, and the warnings of it."""
+    profile = _profile(
+        folder, "\n".join(["x;y", *(f"{c};{i / 7:.3f}" for i, c in enumerate(cells))])
+    )
+    found = [w.code for w in profile.warnings if w.column == "x"]
+    return profile.columns[0].type, profile.columns[0].reason, found
+
+
+def test_whole_numbers_with_zeros_in_front_are_codes(tmp_path: Path) -> None:
+    kind, reason, found = _codes([f"{i % 30:05}" for i in range(300)], tmp_path)
+    assert (kind, found) == ("categorical", [])
+    assert reason == "30 different values in 300 cells, numbers with zeros in front, as in codes"
+    assert _codes([str(i % 30) for i in range(300)], tmp_path)[0] == "numeric"
+    assert _codes([f"0{i % 30}.5" for i in range(300)], tmp_path)[0] == "numeric"
+    assert _codes([f"{i:05}" for i in range(300)], tmp_path)[::2] == ("text", ["id_like"])
+
+
+@pytest.mark.parametrize(
+    ("written", "warning"),
+    [
+        ("{}%", "unread_numbers"),
+        ("{}.5 %", "unread_numbers"),
+        ("${}", "unread_numbers"),
+        ("-€ 1,2{:02}.50", "unread_numbers"),
+        ("1.2{:02},50 EUR", "unread_numbers"),
+        ("1'0{:02}", "unread_numbers"),
+        ("05/{:02}/2024", "unread_dates"),
+        ("{:02}-05-99 10:30", "unread_dates"),
+        ("192.168.0.{}", None),
+        ("level {}", None),
+    ],
+)
+def test_numbers_and_dates_that_are_not_read_are_pointed_out(
+    tmp_path: Path, written: str, warning: str | None
+) -> None:
+    cells = [written.format(i % 25 + 1) for i in range(300)]
+    expected = ("categorical", [warning] if warning else [])
+    assert _codes([*cells, "NA"], tmp_path)[::2] == expected
+    assert _codes([*cells, "other"], tmp_path)[::2] == ("categorical", [])
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        (["1", "2", ""], "each of 2 cells is a whole number, and 1 are missing"),
+        (["1", "2.5", "3"], "each of 3 cells is a number"),
+        (["true", "false"], "each of 2 cells is true or false"),
+        (["2024-05-31", "2024-06-01"], "each of 2 cells is a date, as 2024-05-31 or 31.05.2024"),
+        (["a", "b", "a"], "2 different values in 3 cells"),
+    ],
+)
+def test_a_type_is_explained_with_its_numbers(
+    tmp_path: Path, cells: list[str], reason: str
+) -> None:
+    assert _codes(cells, tmp_path)[1] == reason
+
+
 def test_numbers_that_count_the_rows_are_pointed_out_and_stay_numbers(tmp_path: Path) -> None:
     profile = _profile(tmp_path, "\n".join(["n,m", *(f"{i},{i % 7}" for i in range(5, 40))]))
     assert [(w.code, w.column) for w in profile.warnings] == [("id_like", "n")]

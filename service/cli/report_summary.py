@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     Part = Mapping[str, Any]
 
 _COLUMNS = 15
+_CLASSES = 20
 
 
 def report_summary(report: Part) -> list[RenderableType]:
@@ -71,6 +72,7 @@ def _classes(figures: Part | None) -> RenderableType | None:
     if not rows:
         return None
     names = ("precision", "recall", "f1")
+    rows = sorted(rows, key=lambda row: -row["support"])[:_CLASSES]
     return table(
         ("CLASS", *names, "rows"),
         [(r["label"], *(_number(r[n]) for n in names), str(r["support"])) for r in rows],

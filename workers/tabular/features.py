@@ -68,9 +68,13 @@ def numbers_of(column: Column) -> NDArray[np.float64]:
     kind = type_of(column)
     if kind == "categorical":
         raise TableError("column_type", "a column of categories where numbers were expected")
-    exact = column.cast(pa.int64()) if kind == "datetime" else column
-    numbers: NDArray[np.float64] = exact.cast(pa.float64()).to_numpy()
-    return numbers / MICROSECONDS if kind == "datetime" else numbers
+    numbers: NDArray[np.float64]
+    if kind != "datetime":
+        numbers = column.cast(pa.float64()).to_numpy()
+        return numbers
+    # Microseconds of other centuries have more digits than float64: they are rounded.
+    numbers = column.cast(pa.int64()).cast(pa.float64(), safe=False).to_numpy()
+    return numbers / MICROSECONDS
 
 
 def level_counts(column: Column) -> tuple[dict[str, int], int]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from workers.tabular.differences import Difference, fit_differences
 from workers.tabular.encoders import (
     MISSING,
+    UNSEEN,
     CategoricalEncoder,
-    CodedEncoder,
     Encoder,
     LevelEncoder,
     NumericEncoder,
@@ -20,6 +20,8 @@ from workers.tabular.encoders import (
 )
 from workers.tabular.errors import TableError
 from workers.tabular.features import Features, features_of, level_counts, numbers_of, type_of
+from workers.tabular.input_plan import InputPlan
+from workers.tabular.spec import PreprocessingSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -30,7 +32,10 @@ if TYPE_CHECKING:
     from workers.tabular.features import Column
     from workers.tabular.splits import Rows
 
+    Numbers = NDArray[np.float64]
+
 Method = Literal["standard", "none"]
+Fitted = Literal["standard", "none", "custom"]
 
 
 @dataclass(frozen=True)
@@ -54,12 +59,15 @@ class Preprocessing:
 
     standard  numbers imputed by the median with an indicator, and standardised; categories one-hot
     none      numbers as they are, a missing one at the median; no categories
+    custom    as a specification says
 
-    Either way, a column that the network embeds is the number of its level.
+    Each way, a column that the network embeds is the number of its level. The inputs of the
+    `differences` between moments stand behind those of all encoders.
     """
 
-    method: Method
+    method: Fitted
     encoders: tuple[Encoder, ...]
+    differences: tuple[Difference, ...] = ()
 
     @classmethod
     def fit(
@@ -67,17 +75,25 @@ class Preprocessing:
         table: pa.Table,
         rows: Rows,
         features: Sequence[str],
-        method: Method,
+        method: Method | PreprocessingSpec,
         embedded: Collection[str] = (),
     ) -> Preprocessing:
         """Learn from these rows of a stored table, and from no other."""
-        encoders = (
-            _fit_levels(name, table[name].take(rows))
+        encoders = tuple(
+            _fit_levels(name, table[name].take(rows), method)
             if name in embedded
             else _fit(name, table[name].take(rows), method)
             for name in features
         )
-        return cls(method, tuple(encoders))
+        if not isinstance(method, PreprocessingSpec):
+            return cls(method, encoders)
+        differences: tuple[Difference, ...] = ()
+        if method.datetime.differences:
+            moments = {
+                e.name: numbers_of(table[e.name].take(rows)) for e in encoders if _is_moment(e)
+            }
+            differences = fit_differences(moments)
+        return cls("custom", encoders, differences)
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -97,6 +113,9 @@ class Preprocessing:
                 own = name == encoder.name
                 named.append(name if own else _free_name(name, taken))
                 taken.add(named[-1])
+        for difference in self.differences:
+            named.append(_free_name(difference.output, taken))
+            taken.add(named[-1])
         return tuple(named)
 
     @cached_property
@@ -129,6 +148,11 @@ class Preprocessing:
                 piece = _rows_of(table.select(list(block.features)), wanted)
                 inputs = block.transform(features_of(piece, block.encoders), dtype)
                 X[start : start + _PIECE, place : place + inputs.shape[1]] = inputs
+            if self.differences:
+                piece = _rows_of(table, wanted)
+                names = {name for each in self.differences for name in (each.first, each.second)}
+                seconds = {name: numbers_of(piece[name]) for name in names}
+                self._write_differences(seconds, X[start : start + _PIECE])
         return X
 
     def transform(self, features: Features, dtype: np.dtype[np.floating]) -> NDArray[Any]:
@@ -146,21 +170,38 @@ class Preprocessing:
         row, place = np.nonzero(ones >= 0)
         X[row, ones[row, place]] = 1.0
         if len(plan.embedded):
-            X[:, plan.levels] = np.maximum(features.codes[:, plan.embedded] - MISSING, 0)
+            codes = features.codes[:, plan.embedded]
+            X[:, plan.levels] = np.where(codes == UNSEEN, plan.unseen, codes - MISSING)
+        for encoder, index, at in plan.curved:
+            X[:, at] = encoder.scaled(numbers[:, index])
+            end = at + len(encoder.outputs)
+            X[:, at + 1 + encoder.indicator : end] = encoder.beside(numbers[:, index])
+        if self.differences:
+            self._write_differences({e.name: numbers[:, i] for i, e in plan.moments}, X)
         return X
 
     def to_plain(self) -> dict[str, Any]:
         """The preprocessing as plain data."""
-        return {"method": self.method, "encoders": [e.to_plain() for e in self.encoders]}
+        plain = {"method": self.method, "encoders": [e.to_plain() for e in self.encoders]}
+        if self.differences:
+            plain["differences"] = [each.to_plain() for each in self.differences]
+        return plain
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Preprocessing:
         """What `to_plain` wrote; KeyError or TypeError for anything else."""
-        return cls(plain["method"], tuple(encoder_from_plain(e) for e in plain["encoders"]))
+        encoders = tuple(encoder_from_plain(e) for e in plain["encoders"])
+        differences = tuple(Difference(**each) for each in plain.get("differences", ()))
+        return cls(plain["method"], encoders, differences)
+
+    def _write_differences(self, seconds: Mapping[str, Numbers], X: NDArray[Any]) -> None:
+        """Fill the last columns of the inputs X (N, I), from the moments' columns (N,)."""
+        for at, each in enumerate(self.differences, start=X.shape[1] - len(self.differences)):
+            X[:, at] = each.inputs(seconds[each.first], seconds[each.second])
 
     @cached_property
-    def _plan(self) -> _Plan:
-        return _Plan(self.encoders)
+    def _plan(self) -> InputPlan:
+        return InputPlan(self.encoders, len(self.differences))
 
     @cached_property
     def _blocks(self) -> tuple[tuple[int, Preprocessing], ...]:
@@ -173,36 +214,6 @@ class Preprocessing:
         return tuple(found)
 
 
-class _Plan:
-    """Where everything goes, so that a row costs a few array operations and not some per column."""
-
-    def __init__(self, encoders: tuple[Encoder, ...]) -> None:
-        starts = np.cumsum([0, *(len(encoder.outputs) for encoder in encoders)])
-        self.n_outputs = int(starts[-1])
-        placed = list(zip(encoders, starts.tolist(), strict=False))
-        numeric = [(e, at) for e, at in placed if isinstance(e, NumericEncoder)]
-        self.numbers = np.array([at for _, at in numeric], np.intp)
-        self.fill = np.array([e.fill for e, _ in numeric])
-        self.center = np.array([e.center for e, _ in numeric])
-        self.scale = np.array([e.scale or math.inf for e, _ in numeric])
-        self.indicated = np.flatnonzero([e.indicator for e, _ in numeric])
-        self.indicators = self.numbers[self.indicated] + 1
-
-        coded = [(e, at) for e, at in placed if isinstance(e, CodedEncoder)]
-        columns: list[int] = []
-        first_code = []
-        for e, at in coded:
-            if isinstance(e, CategoricalEncoder):
-                first_code.append(len(columns))
-                columns.extend(at + place if place >= 0 else place for place in e.places)
-        self.first_code = np.array(first_code, np.intp)
-        self.columns = np.array(columns, np.intp)
-        is_embedded = [isinstance(e, LevelEncoder) for e, _ in coded]
-        self.one_hot = np.flatnonzero(np.logical_not(is_embedded))
-        self.embedded = np.flatnonzero(is_embedded)
-        self.levels = np.array([coded[place][1] for place in self.embedded], np.intp)
-
-
 def _rows_of(table: pa.Table, rows: Rows) -> pa.Table:
     """These rows, of which there is one at least, in their order."""
     # To take rows of a table in pieces it is copied as a whole: here, as far as they reach.
@@ -210,21 +221,32 @@ def _rows_of(table: pa.Table, rows: Rows) -> pa.Table:
     return table.slice(first, last - first + 1).take(rows - first)
 
 
-def _fit(name: str, column: Column, method: Method) -> Encoder:
+def _fit(name: str, column: Column, method: Method | PreprocessingSpec) -> Encoder:
     kind = type_of(column)
+    spec = method if isinstance(method, PreprocessingSpec) else None
     if kind == "categorical":
         counts, n_missing = level_counts(column)
-        return CategoricalEncoder.fit(name, counts, n_missing=n_missing)
-    standardise = method == "standard"
-    return NumericEncoder.fit(name, kind, numbers_of(column), standardise=standardise)
+        rare = None if spec is None else spec.categorical_of(name)
+        return CategoricalEncoder.fit(name, counts, n_missing=n_missing, spec=rare)
+    values = numbers_of(column)
+    if spec is None:
+        return NumericEncoder.fit(name, kind, values, standardise=method == "standard")
+    return NumericEncoder.fit_to(name, kind, values, spec.numeric_of(name), spec.datetime_of(name))
 
 
-def _fit_levels(name: str, column: Column) -> LevelEncoder:
+def _fit_levels(name: str, column: Column, method: Method | PreprocessingSpec) -> LevelEncoder:
     kind = type_of(column)
     if kind not in ("categorical", "boolean"):
         raise TableError("column_type", "a column without levels cannot be embedded", column=name)
     counts, n_missing = level_counts(column)
-    return LevelEncoder.fit(name, kind, counts, n_missing=n_missing)
+    rare = None
+    if isinstance(method, PreprocessingSpec) and kind == "categorical":
+        rare = method.categorical_of(name)
+    return LevelEncoder.fit(name, kind, counts, n_missing=n_missing, spec=rare)
+
+
+def _is_moment(encoder: Encoder) -> bool:
+    return encoder.type == "datetime"
 
 
 def _free_name(name: str, taken: set[str]) -> str:

@@ -108,7 +108,9 @@ class ClassificationFigures(Wire):
     auc: Figure = None
     brier: Figure = None
     average_precision: Figure = Field(None, description="Of two classes, that of the second.")
-    confusion_matrix: ConfusionMatrix
+    confusion_matrix: ConfusionMatrix | None = Field(
+        None, description="Of the baselines only for up to 100 classes."
+    )
     classes: list[ClassRow] | None = None
     curves: list[Curves] | None = None
     calibration: Calibration | None = None

@@ -40,7 +40,9 @@ def report(fitted: FittedModel, prepared: Prepared, course: Course | None = None
     Where another part could not be made it has a `reason` and nothing else.
     """
     course = course or Course(epochs=prepared.plan.training.epochs)
-    return _Evaluation(fitted, prepared, course).figures()
+    # What overflows here is left open, or a reason; no warning would reach anybody.
+    with np.errstate(all="ignore"):
+        return _Evaluation(fitted, prepared, course).figures()
 
 
 @dataclass(frozen=True)

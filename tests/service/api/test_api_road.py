@@ -44,6 +44,8 @@ def test_a_finished_run_shows_its_curve_events_and_report(
     assert events[-1]["data"]["to"] == "succeeded"
     report = client.get(f"{path}/report").json()
     assert report["validation"]["n"] == 8
+    assert report["learning"]["epochs"] == 5
+    assert report["baselines"]["linear"]["rows"] == report["rows"]["train"]
 
 
 def test_the_weights_of_epoch_0_are_kept_with_their_digest(

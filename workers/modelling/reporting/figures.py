@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     Figures = dict[str, Any]
 
 
+_BASELINE_CLASSES = 100
+
+
 class Figuring:
     """Figures of any answers that are of one model's kind."""
 
@@ -35,17 +38,23 @@ class Figuring:
         self._target_name = target_name
 
     def plain(self, said: Answers) -> Figures:
-        """n, one number for each measure, and what it is made of: a confusion matrix, quantiles."""
+        """n, one number for each measure, and what it is made of: a confusion matrix, quantiles.
+
+        Of more than 100 classes without the matrix, which would be most of the report.
+        """
         if isinstance(self._target, ClassTarget):
-            return _of_classes(self._target, said)
+            found = _of_classes(self._target, said)
+            if len(self._target.labels) > _BASELINE_CLASSES:
+                del found["confusion_matrix"]
+            return found
         return self._of_numbers(said.truth, said.said)
 
     def detailed(self, said: Answers) -> Figures:
-        """The same, with tables and curves where answers are probabilities."""
-        found = self.plain(said)
-        if isinstance(self._target, ClassTarget):
-            found |= _details(self._target, said, found["confusion_matrix"]["matrix"])
-        return found
+        """The same with the matrix, and with tables and curves where answers are probabilities."""
+        if not isinstance(self._target, ClassTarget):
+            return self.plain(said)
+        found = _of_classes(self._target, said)
+        return found | _details(self._target, said, found["confusion_matrix"]["matrix"])
 
     def _of_numbers(self, truth: Numbers, values: Numbers) -> Figures:
         errors = RegressionErrors(truth).of(values)

@@ -41,6 +41,8 @@ MAX_EPOCHS = 60
 MAX_LEVELS = 100
 LEAST_ROWS = 200
 
+# Of a mean in float32: what varies less is noise of its rounding.
+_LEAST_SPREAD = 1e-7
 _STEADY_EPOCHS = 2
 _STEADY = 3e-5
 # Where float32 cannot tell points apart, a longer search finds nothing either.
@@ -50,7 +52,7 @@ _EVALUATIONS = 8
 _OPERATIONS_PER_NUMBER = 4_000
 # An output costs what eight inputs do, because of its exponentials.
 _NUMBERS_PER_OUTPUT = 8
-_BOUNDS = (2e9, 3.2e10)
+_BOUNDS = (2e9, 1.6e10)
 
 OVERFLOWED = "Its fit left the finite numbers."
 
@@ -81,10 +83,9 @@ class LinearInputs:
         self._plain = np.setdiff1d(np.arange(X.shape[1]), [at.index for at in levels.values()])
         self._levels = [(at.index, _frequent(X[:, at.index])) for at in levels.values()]
         expanded = self._expanded(X)
-        with np.errstate(all="ignore"):
-            self._center = expanded.mean(axis=0, dtype=np.float64)
-            scale = expanded.std(axis=0, dtype=np.float64)
-            varies = np.isfinite(scale) & (scale > 1e-7 * np.abs(self._center))
+        self._center = expanded.mean(axis=0, dtype=np.float64)
+        scale = expanded.std(axis=0, dtype=np.float64)
+        varies = np.isfinite(scale) & (scale > _LEAST_SPREAD * np.abs(self._center))
         self._center = np.where(varies, self._center, 0.0).astype(X.dtype)
         self._weight = np.where(varies, 1.0 / np.where(varies, scale, 1.0), 0.0).astype(X.dtype)
 

@@ -98,6 +98,32 @@ def test_all_inputs_of_a_column_are_dealt_out_together() -> None:
     assert sorted(columns) == sorted(set(data.table.column_names) - {"species"})
 
 
+def test_targets_near_the_end_of_the_numbers_are_reported_without_infinities() -> None:
+    rows = ((x, (1e300 if x > 50 else -1e300) * (x % 7)) for x in range(100))
+    wish = ModelWish(target="y", network="linear", split={"test": 0.2}, training={"epochs": 3})
+    found = reported(trained(ingested(csv_of("x,y", rows)), wish))
+    assert found["validation"]["rmse"] > 1e299
+
+
+def test_a_report_of_many_classes_stays_short() -> None:
+    rows = ((n, n * n, f"class {n % 150}") for n in range(900))
+    wish = ModelWish(target="y", split={"test": 0.2}, training={"epochs": 2})
+    found = reported(trained(ingested(csv_of("a,b,y", rows)), wish))
+    assert len(found["validation"]["classes"]) == 150
+    assert len(found["validation"]["curves"]) == 20
+    assert "confusion_matrix" not in found["baselines"]["linear"]["test"]
+
+
+def test_what_other_versions_report_is_still_a_report() -> None:
+    found = reported(trained(weighted_sum(), ModelWish(target="y", training={"epochs": 1})))
+    older = {name: found[name] for name in ("task", "rows", "validation", "test")}
+    older["baselines"] = {"constant": found["baselines"]["constant"]}
+    newer = found | {"cross_validation": {"folds": 5}}
+    for report_of in (older, newer):
+        read = Report.model_validate(report_of)
+        assert read.model_dump(mode="json", exclude_unset=True) == report_of
+
+
 def test_a_report_is_the_same_every_time() -> None:
     end = trained(ingested(PENGUINS), ModelWish(target="species", training={"epochs": 3}))
     assert reported(end) == reported(end)

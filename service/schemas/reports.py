@@ -266,3 +266,6 @@ class Report(Wire):
     )
     intercept: float | dict[str, float | None] | None = None
     coefficients_of: str | None = None
+    coefficients_reason: str | None = Field(
+        None, description="Why such a network has none: its inputs are more than scaled columns."
+    )

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
 
 
+NOT_PLAIN = "Some columns enter clipped, by rank, in bins or in parts: no one factor is theirs."
+
+
 def coefficients(fitted: FittedModel) -> dict[str, Any]:
     """`coefficients` by input name with `intercept`, or nothing for a network of another form.
 
@@ -27,10 +30,12 @@ def coefficients(fitted: FittedModel) -> dict[str, Any]:
     stands in the data and a level or an indicator as 0 or 1; of several targets by target; with an
     exponential output the sum is the logarithm of the value, as `coefficients_of` says. Two
     classes: the log-odds of the second, `coefficients_of`. More classes: the score before softmax
-    of each, by label.
+    of each, by label. Where inputs are more than scaled cells there is a reason instead.
     """
     if not _is_linear(fitted):
         return {}
+    if not _reads_plainly(fitted.preprocessing):
+        return {"coefficients": None, "intercept": None, "coefficients_reason": NOT_PLAIN}
     W, b = _in_data_units(fitted)
     names = fitted.preprocessing.outputs
     by_output = [dict(zip(names, column, strict=True)) for column in W.T.tolist()]
@@ -55,6 +60,15 @@ def _is_linear(fitted: FittedModel) -> bool:
     if spec.embeddings or not all(isinstance(layer, DropoutSpec) for layer in spec.layers):
         return False
     return fitted.task != "regression" or _activation(fitted) in ("identity", "exponential")
+
+
+def _reads_plainly(preprocessing: Preprocessing) -> bool:
+    """Whether every number enters scaled and nothing else, so that this can be undone."""
+    return not preprocessing.differences and all(
+        encoder.curve.is_linear
+        for encoder in preprocessing.encoders
+        if isinstance(encoder, NumericEncoder)
+    )
 
 
 def _outputs(fitted: FittedModel) -> str | tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from workers.tabular.cells import Chunks, Column
+
+Hashes: TypeAlias = "list[NDArray[np.int64]]"
 
 # Multiplier and shift of the finaliser of MurmurHash3 (Appleby 2011).
 _MULTIPLIER = np.uint64(0xFF51AFD7ED558CCD)
@@ -27,12 +29,12 @@ class RowDigests:
     def __init__(self, n_rows: int) -> None:
         self._digests = np.zeros(n_rows, np.uint64)
 
-    def add(self, column: Chunks) -> None:
-        """Mix in the next column."""
+    def add(self, column: Chunks, hashes: Hashes | None = None) -> None:
+        """Mix in the next column; one of text with its `text_hashes`."""
         start = 0
-        for chunk in column.chunks:
+        for place, chunk in enumerate(column.chunks):
             digests = self._digests[start : start + len(chunk)]
-            digests ^= _words(chunk)
+            digests ^= _words(chunk, hashes[place] if hashes else None)
             digests *= _MULTIPLIER
             digests ^= digests >> _SHIFT
             start += len(chunk)
@@ -43,13 +45,20 @@ class RowDigests:
         return int(np.count_nonzero(ordered[1:] == ordered[:-1]))
 
 
-def _words(chunk: Column) -> NDArray[np.uint64]:
+def text_hashes(column: Chunks) -> Hashes:
+    """A hash of each distinct text, chunk by chunk; Python's own, which nobody can aim at."""
+    chunks: list[Any] = list(column.chunks)
+    return [
+        np.fromiter(map(hash, chunk.dictionary.to_pylist()), np.int64, len(chunk.dictionary))
+        for chunk in chunks
+    ]
+
+
+def _words(chunk: Column, hashes: NDArray[np.int64] | None) -> NDArray[np.uint64]:
     """A 64-bit word for each cell, the same for equal cells."""
     words: Any
-    if isinstance(chunk, pa.DictionaryArray):
-        texts = chunk.dictionary.to_pylist()
-        hashes = pa.array(np.fromiter(map(hash, texts), np.int64, len(texts)))
-        words = hashes.take(chunk.indices)
+    if isinstance(chunk, pa.DictionaryArray) and hashes is not None:
+        words = pa.array(hashes).take(chunk.indices)
     elif pa.types.is_boolean(chunk.type):
         words = chunk.cast(pa.int64())
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from workers.tabular.duplicates import RowDigests
+from workers.tabular.duplicates import RowDigests, text_hashes
 from workers.tabular.numbers import numeric_profile, time_profile
 from workers.tabular.profile import ColumnProfile, TableProfile, TableWarning
 from workers.tabular.texts import TextSummary, boolean_profile, text_profile
@@ -33,8 +33,7 @@ def describe(path: Path, options: IngestOptions, dialect: Dialect) -> TableProfi
     for name, column in _columns(path):
         n_rows = len(column)
         digests = digests or RowDigests(n_rows)
-        digests.add(column)
-        profile, warning = _profile(name, column, options, dialect.decimal)
+        profile, warning = _profile(name, column, digests, options, dialect.decimal)
         columns.append(profile)
         warnings += [warning] if warning else _constancy_warnings(profile)
     n_duplicates = digests.n_duplicates() if digests and len(columns) > 1 else 0
@@ -54,15 +53,19 @@ def _columns(path: Path) -> Iterator[tuple[str, Chunks]]:
 
 
 def _profile(
-    name: str, column: Chunks, options: IngestOptions, decimal: str
+    name: str, column: Chunks, digests: RowDigests, options: IngestOptions, decimal: str
 ) -> tuple[ColumnProfile, TableWarning | None]:
     wished = options.wish(name).type
+    if pa.types.is_dictionary(column.type):
+        # Hashing the texts is most of the work on them, and both need it.
+        hashes = text_hashes(column)
+        digests.add(column, hashes)
+        return text_profile(name, TextSummary.of(column, decimal, hashes), wished)
+    digests.add(column)
     if pa.types.is_boolean(column.type):
         return boolean_profile(name, column, wished), None
     if pa.types.is_timestamp(column.type):
         return time_profile(name, column, wished), None
-    if pa.types.is_dictionary(column.type):
-        return text_profile(name, TextSummary.of(column, decimal), wished)
     return numeric_profile(name, column, wished)
 
 

@@ -12,11 +12,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from workers.tabular.cells import are_numbers
+from workers.tabular.duplicates import text_hashes
 from workers.tabular.numbers import N_TOP, count_distinct, reason_for
 from workers.tabular.profile import ColumnProfile, TableWarning, TopValue
 
 if TYPE_CHECKING:
     from workers.tabular.cells import Chunks
+    from workers.tabular.duplicates import Hashes
     from workers.tabular.types import ColumnType
 
 _TOP_CHARACTERS = 200
@@ -65,12 +67,12 @@ class TextSummary:
     hashes: list[NDArray[np.int64]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, column: Chunks, decimal: str) -> Self:
-        """The summary of a dictionary column."""
+    def of(cls, column: Chunks, decimal: str, hashes: Hashes | None = None) -> Self:
+        """The summary of a dictionary column; `hashes`, where they are known: `text_hashes`."""
         summary = cls(len(column))
         start = 0
-        for chunk in column.chunks:
-            summary._add(chunk, start, decimal)
+        for chunk, of_chunk in zip(column.chunks, hashes or text_hashes(column), strict=True):
+            summary._add(chunk, of_chunk, start, decimal)
             start += len(chunk)
         return summary
 
@@ -81,7 +83,7 @@ class TextSummary:
             return len(self.counts)
         return count_distinct(np.sort(np.concatenate(self.hashes)))
 
-    def _add(self, chunk: Any, start: int, decimal: str) -> None:
+    def _add(self, chunk: Any, hashes: NDArray[np.int64], start: int, decimal: str) -> None:
         texts = chunk.dictionary
         n_texts = len(texts)
         indices = chunk.indices.fill_null(n_texts).to_numpy()
@@ -96,20 +98,18 @@ class TextSummary:
             # Missing cells are no numbers, and no others either.
             others = ~np.append(numbers.astype(bool), True)[indices]
             self.first_other_row = start + int(others.argmax()) + 1 if others.any() else None
-        self._count(texts.to_pylist(), counts)
+        self.hashes.append(hashes[counts > 0])
+        if self.counts is not None:
+            self._count(self.counts, texts.to_pylist(), counts)
         # A few cells mostly tell that the thousands behind them need no look.
         for part in (texts[:_TRIED_FIRST], texts):
             self.unread = {code for code in self.unread if _all_match(part, _UNREAD[code][0])}
 
-    def _count(self, texts: list[str], counts: NDArray[np.int64]) -> None:
-        hashes = np.fromiter(map(hash, texts), np.int64, len(texts))
-        self.hashes.append(hashes[counts > 0])
-        if self.counts is None:
-            return
+    def _count(self, total: Counter[str], texts: list[str], counts: NDArray[np.int64]) -> None:
         for text, n in zip(texts, counts.tolist(), strict=True):
             if n:
-                self.counts[text] += n
-        if len(self.counts) > _COUNTED_VALUES:
+                total[text] += n
+        if len(total) > _COUNTED_VALUES:
             self.counts = None
 
 

@@ -16,6 +16,7 @@ from workers.engine.spec import (
     Layer,
     Members,
     NetworkSpec,
+    NumericEmbeddingSpec,
     OutputSpec,
     TrainingSpec,
 )
@@ -28,8 +29,9 @@ class NetworkIn(Wire):
     """The hidden layers in order; the output layer follows from the target.
 
     `output` sets what else may be said of it, `skip` adds a linear path from inputs to outputs,
-    `embeddings` gives each level of a categorical column a learned vector, `members` above 1 makes
-    it that many networks which share most of their weights and answer together.
+    `embeddings` gives each level of a categorical column a learned vector, `numeric_embeddings`
+    each number learned waves of it; `members` above 1 makes it that many networks which share most
+    of their weights and answer together.
     """
 
     name: Name | None = None
@@ -37,6 +39,7 @@ class NetworkIn(Wire):
     output: OutputSpec | None = None
     skip: bool = False
     embeddings: Embeddings = Field([])
+    numeric_embeddings: NumericEmbeddingSpec | None = None
     members: Members = 1
 
     def spec(self) -> NetworkSpec:
@@ -46,6 +49,7 @@ class NetworkIn(Wire):
             output=self.output,
             skip=self.skip,
             embeddings=tuple(self.embeddings),
+            numeric_embeddings=self.numeric_embeddings,
             members=self.members,
         )
 
@@ -65,6 +69,7 @@ class Network(Wire):
     output: OutputSpec | None = None
     skip: bool = False
     embeddings: Embeddings = Field([])
+    numeric_embeddings: NumericEmbeddingSpec | None = None
     members: Members = 1
     created_at: UtcTime
 

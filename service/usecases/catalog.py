@@ -28,6 +28,7 @@ from workers.engine.spec import (
     Layer,
     Loss,
     NetworkSpec,
+    NumericEmbeddingSpec,
     Optimizer,
     OutputActivation,
     OutputSpec,
@@ -35,6 +36,13 @@ from workers.engine.spec import (
 )
 from workers.modelling.output_layer import PAIRS
 from workers.modelling.recipes import RECIPES
+from workers.tabular.spec import (
+    TRANSFORMS,
+    CategoricalSpec,
+    ColumnSpec,
+    DatetimeSpec,
+    NumericSpec,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -92,6 +100,7 @@ def _layers() -> Iterator[CatalogEntry]:
     yield from _of(Layer)
     yield _entry_of(OutputSpec, "output")
     yield _entry_of(EmbeddingSpec, "embedding")
+    yield _entry_of(NumericEmbeddingSpec, "numeric_embedding")
     yield _entry_of(NetworkSpec, "network")
 
 
@@ -107,6 +116,22 @@ def _recipes() -> Iterator[CatalogEntry]:
         yield _entry(name, description, None)
 
 
+def _preprocessing() -> Iterator[CatalogEntry]:
+    for spec, name in _COLUMN_SPECS.items():
+        yield _entry_of(spec, name)
+    for name, transform in TRANSFORMS.items():
+        formula = Formula(transform.formula, None, transform.source)
+        yield _entry(name, f"Asked for by {transform.wish}.", formula)
+
+
+_COLUMN_SPECS = {
+    NumericSpec: "numeric",
+    CategoricalSpec: "categorical",
+    DatetimeSpec: "datetime",
+    ColumnSpec: "columns",
+}
+
+
 def _of(union: Any) -> Iterator[CatalogEntry]:
     return (_entry_of(spec, spec.type) for spec in _members(union))
 
@@ -120,6 +145,7 @@ _SUBJECTS: Mapping[Subject, Callable[[], Iterator[CatalogEntry]]] = {
     "layers": _layers,
     "metrics": _metrics,
     "recipes": _recipes,
+    "preprocessing": _preprocessing,
 }
 
 

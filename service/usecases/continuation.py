@@ -151,6 +151,7 @@ def _network(spec: NetworkSpec) -> NetworkIn:
         output=spec.output,
         skip=spec.skip,
         embeddings=list(spec.embeddings),
+        numeric_embeddings=spec.numeric_embeddings,
         members=spec.members,
     )
 

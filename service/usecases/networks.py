@@ -158,6 +158,7 @@ def _network(row: NetworkRow) -> Network:
         output=spec.output,
         skip=spec.skip,
         embeddings=spec.embeddings,
+        numeric_embeddings=spec.numeric_embeddings,
         members=spec.members,
         created_at=row.created_at,
     )

@@ -113,7 +113,7 @@ def _tensor(draws: Draws, name: str, shape: tuple[int, ...], gain: float) -> NDA
     kind = name.rpartition(".")[2]
     if kind == "weight":
         return draws.normal(shape, gain * shape[-2] ** -0.5)
-    spread = 0.0 if kind in {"mean", "variance"} else 0.1
+    spread = {"mean": 0.0, "variance": 0.0, "frequency": 0.4, "phase": 1.0}.get(kind, 0.1)
     ones = dict.fromkeys(("scale", "variance", "in_scale", "out_scale"), 1.0)
     middle = (ones | {"slope": 0.25}).get(kind, 0.0)
     return middle + draws.normal(shape, spread)

@@ -20,6 +20,7 @@ _BY_TYPE: dict[str, dict[str, type[Any]]] = {
 _BY_FIELD: dict[str, type[Any]] = {
     "output": spec.OutputSpec,
     "embeddings": spec.EmbeddingSpec,
+    "numeric_embeddings": spec.NumericEmbeddingSpec,
     "early_stopping": spec.EarlyStoppingSpec,
 }
 

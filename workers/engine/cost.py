@@ -70,7 +70,9 @@ def flops_per_row(network: Network) -> int:
     left_out = 0 if has_all else products[0]
     if network.skip is not None:
         products.append(2 * network.skip.n_inputs * network.n_outputs)
-    return network.members * (3 * sum(products) - left_out)
+    found = network.members * (3 * sum(products) - left_out)
+    waves = None if network.embeddings is None else network.embeddings.numeric
+    return found if waves is None else found + 3 * 2 * waves.frequencies * waves.n_outputs
 
 
 def dense_layers(network: Network) -> list[Layer]:

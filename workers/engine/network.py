@@ -15,7 +15,7 @@ from workers.engine.layers.embeddings import Category, EmbeddingError, embedding
 from workers.engine.layers.layer import Part, Role, Workplace
 from workers.engine.layers.network_on_batch import NetworkOnBatch
 from workers.engine.layers.skip import Skip
-from workers.engine.spec import MAX_LAYERS, DenseSpec, OutputSpec
+from workers.engine.spec import MAX_EMBEDDINGS, MAX_LAYERS, DenseSpec, OutputSpec
 from workers.engine.tensors import Layout, Memory
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ __all__ = [
 
 _EMBEDDING_STREAMS = MAX_LAYERS + 1
 """The streams of initial numbers below are those of the dense layers."""
+
+_WAVE_STREAM = _EMBEDDING_STREAMS + MAX_EMBEDDINGS
 
 
 @dataclass(frozen=True)
@@ -86,12 +88,14 @@ class Network:
         n_outputs: int,
         output_activation: Activation,
         categories: Mapping[str, Category] | None = None,
+        numbers: Sequence[int] | None = None,
     ) -> None:
+        """`numbers` are the places of the inputs with waves; None is all that have no codes."""
         self.n_inputs = n_inputs
         self.n_outputs = n_outputs
         self.members = spec.members
         self.output_activation = output_activation
-        self.embeddings = embeddings_for(spec.embeddings, n_inputs, categories or {})
+        self.embeddings = embeddings_for(spec, n_inputs, categories or {}, numbers)
         width = n_inputs if self.embeddings is None else self.embeddings.n_outputs
         output = spec.output or OutputSpec()
         assembly = Assembly(width, spec.members)
@@ -137,9 +141,9 @@ class Network:
 
     def parts(self) -> tuple[Part, ...]:
         """Everything that may have tensors: embeddings, layers, output layer, skip."""
-        tables = () if self.embeddings is None else self.embeddings.tables
+        embeddings = () if self.embeddings is None else self.embeddings.parts()
         skip = () if self.skip is None else (self.skip,)
-        return (*tables, *self.layers, *skip)
+        return (*embeddings, *self.layers, *skip)
 
     def summary(self) -> tuple[LayerSummary, ...]:
         """All parts, from the inputs to the outputs, with the sizes of all of their tensors."""
@@ -157,9 +161,11 @@ class Network:
         """Fresh parameters (P,): each layer draws from its own stream of the seed."""
         flat = np.empty(self.n_parameters, dtype)
         tensors = self.layout.views(flat)
-        tables = () if self.embeddings is None else self.embeddings.tables
-        for index, table in enumerate(tables, start=_EMBEDDING_STREAMS):
-            table.initialize(tensors, _stream(seed, index))
+        if self.embeddings is not None:
+            for index, table in enumerate(self.embeddings.tables, start=_EMBEDDING_STREAMS):
+                table.initialize(tensors, _stream(seed, index))
+            if self.embeddings.numeric is not None:
+                self.embeddings.numeric.initialize(tensors, _stream(seed, _WAVE_STREAM))
         n_dense = 0
         for layer in self.layers:
             layer.initialize(tensors, _stream(seed, n_dense))

@@ -40,6 +40,9 @@ _PER_UNIT = 100
 _PER_LAYER_UNIT = {"dropout": 500, "batch_norm": 300, "layer_norm": 600}
 """The same for layers that do not multiply; _PER_UNIT for those not named."""
 
+_PER_WAVE = 500
+"""A cosine and a sine."""
+
 _PER_PARAMETER = {"sgd": 70, "adam": 100, "adamw": 100, "adamax": 160, "lbfgs": 0}
 _PER_PARAMETER_OTHERS = 220
 """An optimiser's step."""
@@ -111,7 +114,9 @@ def _row_work(network: Network) -> int:
     units = _PER_UNIT * sum(dense.n_outputs for dense in dense_layers(network))
     others = [layer for layer in network.layers if layer.type != "dense"]
     units += sum(_PER_LAYER_UNIT.get(layer.type, _PER_UNIT) * layer.n_outputs for layer in others)
-    return _PER_ROW + flops_per_row(network) + network.members * units
+    work = _PER_ROW + flops_per_row(network) + network.members * units
+    waves = None if network.embeddings is None else network.embeddings.numeric
+    return work if waves is None else work + _PER_WAVE * waves.frequencies * len(waves.columns)
 
 
 def _update_work(network: Network, spec: TrainingSpec, batches: int) -> float:

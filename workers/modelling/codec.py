@@ -23,13 +23,14 @@ from workers.engine.spec import (
     Layer,
     LayerNormSpec,
     NetworkSpec,
+    NumericEmbeddingSpec,
     OutputSpec,
     ResidualSpec,
 )
 from workers.engine.tensors import Layout
 from workers.engine.training import TrainingState
 from workers.modelling.fitted import FittedModel
-from workers.modelling.plan import build_network, categories_of, n_outputs
+from workers.modelling.plan import build_network, categories_of, n_outputs, number_places
 from workers.modelling.targets import ClassTarget, target_from_plain, target_to_plain
 from workers.modelling.tensor_file import tensor_file
 from workers.tabular.preprocessing import Preprocessing
@@ -152,6 +153,7 @@ def _model(tensors: dict[str, NDArray[Any]], content: Mapping[str, Any]) -> Fitt
         n_inputs=len(preprocessing.outputs),
         n_outputs=n_outputs(spec, targets, classes),
         categories=categories_of(preprocessing),
+        numbers=number_places(preprocessing),
     )
     name = content["target_name"]
     return FittedModel(
@@ -180,7 +182,9 @@ def _flat(network: Network, tensors: dict[str, NDArray[Any]]) -> Array:
 
 def _network_spec(plain: Mapping[str, Any]) -> NetworkSpec:
     """The specification that `asdict` took apart; a field that it lacks has its default."""
+    waves = plain.get("numeric_embeddings")
     parts = {
+        "numeric_embeddings": None if waves is None else NumericEmbeddingSpec(**waves),
         "layers": tuple(_LAYER_OF[layer["type"]](**layer) for layer in plain["layers"]),
         "output": OutputSpec(**plain["output"]),
         "embeddings": tuple(

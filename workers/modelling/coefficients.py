@@ -55,7 +55,7 @@ def _is_linear(fitted: FittedModel) -> bool:
     """Whether the sum itself is the answer, its log-odds or its logarithm."""
     spec = fitted.network_spec
     # Dropout is there in training alone. A level's vector is no input that could be named.
-    if spec.members > 1:
+    if spec.members > 1 or spec.numeric_embeddings is not None:
         return False
     if spec.embeddings or not all(isinstance(layer, DropoutSpec) for layer in spec.layers):
         return False

@@ -20,7 +20,7 @@ from workers.modelling.fitted import (
     PredictionInputError,
     Predictions,
 )
-from workers.modelling.plan import ModelPlan, PlanWarning, categories_of
+from workers.modelling.plan import ModelPlan, PlanWarning, categories_of, number_places
 from workers.modelling.row_weights import RowWeights
 from workers.modelling.scratch import Scratch
 from workers.modelling.target_warnings import leak_warnings
@@ -202,7 +202,9 @@ class _Encoding:
 
 def _network(plan: ModelPlan, preprocessing: Preprocessing) -> Network:
     try:
-        return plan.build_network(len(preprocessing.outputs), categories_of(preprocessing))
+        return plan.build_network(
+            len(preprocessing.outputs), categories_of(preprocessing), number_places(preprocessing)
+        )
     except LayerError as error:
         detail = f"with the training rows' levels, layer {error.layer}: {error.reason}"
         raise TableError("spec_dataset_mismatch", detail) from error

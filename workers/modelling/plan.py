@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from workers.engine.network import Category, Network
 from workers.engine.spec import NetworkSpec, SplitSpec, TrainingSpec
+from workers.tabular.encoders import NumericEncoder
 
 if TYPE_CHECKING:
     from workers.engine.spec import EmbeddingSpec
@@ -98,7 +99,10 @@ class ModelPlan:
         return standard and self.training.loss.type != "poisson"
 
     def build_network(
-        self, n_inputs: int, categories: Mapping[str, Category] | None = None
+        self,
+        n_inputs: int,
+        categories: Mapping[str, Category] | None = None,
+        numbers: Sequence[int] | None = None,
     ) -> Network:
         """The network on n_inputs columns: numbers, one probability, or one score per class."""
         return build_network(
@@ -106,6 +110,7 @@ class ModelPlan:
             n_inputs=n_inputs,
             n_outputs=n_outputs(self.network, len(self.targets), self.classes),
             categories=categories,
+            numbers=numbers,
         )
 
 
@@ -143,8 +148,12 @@ def build_network(
     n_inputs: int,
     n_outputs: int,
     categories: Mapping[str, Category] | None = None,
+    numbers: Sequence[int] | None = None,
 ) -> Network:
-    """The network of a resolved spec; `categories` has every column that it embeds."""
+    """The network of a resolved spec; `categories` has every column that it embeds.
+
+    `numbers` are the places of the inputs that are no indicators and no levels.
+    """
     if spec.output is None or spec.output.activation is None:
         raise ValueError("the output layer is not resolved")
     return Network(
@@ -153,6 +162,7 @@ def build_network(
         n_outputs=n_outputs,
         output_activation=spec.output.activation,
         categories=categories or {},
+        numbers=numbers,
     )
 
 
@@ -161,6 +171,16 @@ def categories_of(preprocessing: Preprocessing) -> dict[str, Category]:
     return {
         name: Category(levels.index, levels.count) for name, levels in preprocessing.levels.items()
     }
+
+
+def number_places(preprocessing: Preprocessing) -> tuple[int, ...]:
+    """The places among the inputs of numbers and moments, without what only says yes or no."""
+    found, place = [], 0
+    for encoder in preprocessing.encoders:
+        if isinstance(encoder, NumericEncoder) and encoder.type != "boolean":
+            found.append(place)
+        place += len(encoder.outputs)
+    return tuple(found)
 
 
 def n_outputs(spec: NetworkSpec, targets: int, classes: int | None) -> int:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workers.engine.network import Category, Network
+from workers.engine.spec import NetworkSpec
 from workers.modelling.feature_choice import input_width, width_of
 from workers.tabular.splits import part_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workers.engine.spec import EmbeddingSpec
-    from workers.modelling.plan import ModelPlan
+    from workers.modelling.plan import ModelPlan, ModelWish
     from workers.tabular.profile import ColumnProfile, TableProfile
 
 
@@ -24,7 +24,9 @@ def planned_network(plan: ModelPlan, profile: TableProfile) -> Network:
     columns = {column.name: column for column in profile.columns}
     features = [columns[name] for name in plan.features]
     width = input_width(features, plan.embedded)
-    return plan.build_network(width, _categories(features, plan.embedded))
+    places = _places(features, plan.embedded)
+    numbers = [place for column, place in places if is_number(column, plan.embedded)]
+    return plan.build_network(width, _categories(places, plan.embedded), numbers)
 
 
 def planned_rows(plan: ModelPlan, profile: TableProfile) -> tuple[int, int]:
@@ -34,18 +36,45 @@ def planned_rows(plan: ModelPlan, profile: TableProfile) -> tuple[int, int]:
     return part_sizes(n_rows, plan.split.validation, plan.split.test)[:2]
 
 
-def first_width(features: Sequence[ColumnProfile], embeddings: Sequence[EmbeddingSpec]) -> int:
-    """The most columns that the first layer sees: vectors stand in place of level codes."""
-    vectors = sum(embedding.dimension - 1 for embedding in embeddings)
-    return input_width(features, [embedding.column for embedding in embeddings]) + vectors
+def first_width(features: Sequence[ColumnProfile], network: NetworkSpec | None) -> int:
+    """The most columns that the first layer sees: vectors in place of codes, waves of numbers."""
+    if network is None:
+        return input_width(features, [])
+    embedded = [embedding.column for embedding in network.embeddings]
+    vectors = sum(embedding.dimension - 1 for embedding in network.embeddings)
+    waves = 0
+    if network.numeric_embeddings is not None:
+        numbers = sum(is_number(column, embedded) for column in features)
+        waves = numbers * (network.numeric_embeddings.dimension - 1)
+    return input_width(features, embedded) + vectors + waves
 
 
-def _categories(features: Sequence[ColumnProfile], embedded: Sequence[str]) -> dict[str, Category]:
-    found = {}
-    index = 0
+def written_network(wish: ModelWish) -> NetworkSpec | None:
+    """The network that is written out in a wish, None where a recipe makes one."""
+    return wish.network if isinstance(wish.network, NetworkSpec) else None
+
+
+def is_number(column: ColumnProfile, embedded: Sequence[str]) -> bool:
+    """Whether the column becomes a number that can have waves."""
+    return column.type in ("numeric", "datetime") and column.name not in embedded
+
+
+def _places(
+    features: Sequence[ColumnProfile], embedded: Sequence[str]
+) -> list[tuple[ColumnProfile, int]]:
+    """Each feature with the place of its first input."""
+    found, index = [], 0
     for column in features:
-        is_embedded = column.name in embedded
-        if is_embedded:
-            found[column.name] = Category(index, column.distinct + 1)
-        index += width_of(column, is_embedded=is_embedded)
+        found.append((column, index))
+        index += width_of(column, is_embedded=column.name in embedded)
     return found
+
+
+def _categories(
+    places: Sequence[tuple[ColumnProfile, int]], embedded: Sequence[str]
+) -> dict[str, Category]:
+    return {
+        column.name: Category(place, column.distinct + 1)
+        for column, place in places
+        if column.name in embedded
+    }

@@ -16,7 +16,7 @@ from workers.modelling.findings import Findings
 from workers.modelling.hidden_layers import check_layers, check_residuals, resolve_network
 from workers.modelling.output_layer import resolve_output
 from workers.modelling.plan import ModelPlan, ModelWish, PlanLimits
-from workers.modelling.planned_inputs import first_width, planned_network
+from workers.modelling.planned_inputs import first_width, planned_network, written_network
 from workers.modelling.precision_checks import check_precision
 from workers.modelling.row_division import divide
 from workers.modelling.size_checks import check_size
@@ -62,7 +62,7 @@ def resolve(
     features = choose_features(wish, profile, method, findings)
     check_embeddings(wish.embeddings, features, profile, findings)
     # Columns that are not there have no width that a layer could be compared with.
-    width = None if findings.problems else first_width(features, wish.embeddings)
+    width = None if findings.problems else first_width(features, written_network(wish))
     division = divide(wish, target, findings) if target else None
     if target is None or division is None:
         raise findings.error()

@@ -24,6 +24,7 @@ from workers.engine.spec import (
     Layer,
     LayerNormSpec,
     NetworkSpec,
+    NumericEmbeddingSpec,
     OutputSpec,
     ResidualSpec,
 )
@@ -72,6 +73,11 @@ def networks(activation: Any) -> dict[str, NetworkSpec]:
     )
     found["members, embeddings and skip"] = NetworkSpec(
         layers=(dense,), embeddings=EMBEDDINGS, skip=True, members=3
+    )
+    waves = NumericEmbeddingSpec(frequencies=5, dimension=3)
+    found["waves"] = NetworkSpec(layers=(dense,), numeric_embeddings=waves)
+    found["waves, members, embeddings and skip"] = NetworkSpec(
+        layers=(dense,), embeddings=EMBEDDINGS, numeric_embeddings=waves, skip=True, members=2
     )
     found["no bias at the output"] = NetworkSpec(layers=(dense,), output=OutputSpec(bias=False))
     return found

@@ -86,7 +86,7 @@ class TheirNetwork:
         return z + inputs @ self.parameters["skip.weight"] if self._spec["skip"] else z
 
     def _embed(self, X: Any) -> Any:
-        if not self._embedded:
+        if not self._embedded and self._spec["numeric_embeddings"] is None:
             return X
         columns = set(self._embedded.values())
         others = [index for index in range(X.shape[1]) if index not in columns]
@@ -97,7 +97,14 @@ class TheirNetwork:
             )
             for spec in self._spec["embeddings"]
         ]
-        return torch.cat([X[:, others], *vectors], dim=1)
+        waves = [] if self._spec["numeric_embeddings"] is None else [self._waves(X[:, others])]
+        return torch.cat([X[:, others], *vectors, *waves], dim=1)
+
+    def _waves(self, X: Any) -> Any:
+        turns = X[:, :, None] * self.parameters["numeric_embeddings.frequency"]
+        waves = torch.cos(2.0 * torch.pi * turns + self.parameters["numeric_embeddings.phase"])
+        mixed = torch.einsum("bfh,fhd->bfd", waves, self.parameters["numeric_embeddings.weight"])
+        return (mixed + self.parameters["numeric_embeddings.bias"]).flatten(1)
 
     def _output(self, a: Any, name: str) -> Any:
         if self._members == 1:

@@ -31,7 +31,7 @@ NAMES: dict[str, list[str]] = {
     "optimizers": _types(Optimizer),
     "schedules": _types(Schedule),
     "initializers": list(INITIALIZERS),
-    "layers": [*_types(Layer), "output", "embedding", "network"],
+    "layers": [*_types(Layer), "output", "embedding", "numeric_embedding", "network"],
     "metrics": list(METRICS),
     "recipes": ["auto", "mlp", "linear"],
 }

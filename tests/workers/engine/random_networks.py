@@ -18,6 +18,7 @@ from workers.engine.spec import (
     EmbeddingSpec,
     LayerNormSpec,
     NetworkSpec,
+    NumericEmbeddingSpec,
     ResidualSpec,
 )
 
@@ -35,6 +36,13 @@ _WITHOUT_WIDTH = st.one_of(
     st.builds(LayerNormSpec),
 )
 
+_WAVES = st.builds(
+    NumericEmbeddingSpec,
+    frequencies=st.integers(1, 5),
+    dimension=st.integers(2, 4),
+    sigma=st.sampled_from([0.1, 0.5]),
+)
+
 
 @st.composite
 def networks(draw: st.DrawFn, most_units: int = 6) -> Network:
@@ -48,7 +56,9 @@ def networks(draw: st.DrawFn, most_units: int = 6) -> Network:
     n_inputs = draw(st.integers(1, most_units))
     categories, embeddings = _embeddings(draw, n_inputs)
     layers: list[Layer] = draw(st.lists(st.one_of(dense, dense, _WITHOUT_WIDTH), max_size=4))
-    widths = [n_inputs + sum(e.dimension for e in embeddings)]
+    waves = draw(st.none() | _WAVES)
+    n_waves = 0 if waves is None else n_inputs * (waves.dimension - 1)
+    widths = [n_inputs + sum(e.dimension for e in embeddings) + n_waves]
     for layer in layers:
         widths.append(layer.units if isinstance(layer, DenseSpec) else widths[-1])
     # The layer norm of one column is a constant; a batch norm behind it blows its rounding up.
@@ -62,6 +72,7 @@ def networks(draw: st.DrawFn, most_units: int = 6) -> Network:
         layers=tuple(layers),
         skip=draw(st.booleans()),
         embeddings=embeddings,
+        numeric_embeddings=waves,
         members=draw(st.sampled_from([1, 1, 2, 3])),
     )
     output: Any = draw(st.sampled_from(_OUTPUT))

@@ -22,6 +22,7 @@ from workers.engine.spec import (
     LbfgsSpec,
     MseSpec,
     NetworkSpec,
+    NumericEmbeddingSpec,
     SgdSpec,
     TrainingSpec,
 )
@@ -107,19 +108,26 @@ NORMED = (*dense(256), BatchNormSpec(), *dense(256), DropoutSpec(rate=0.1))
         pytest.param(dense(256, 256), (50, 900, 64), {"accumulate": 4}, id="batches add up"),
     ],
 )
-@pytest.mark.parametrize("members", [1, 4])
+@pytest.mark.parametrize(
+    "network",
+    [
+        pytest.param({}, id="plain"),
+        pytest.param({"members": 4}, id="members"),
+        pytest.param({"numeric_embeddings": NumericEmbeddingSpec()}, id="waves"),
+    ],
+)
 @pytest.mark.parametrize("n_validation", [0, 2_000])
 def test_the_estimated_memory_is_that_of_the_training(
     layers: tuple[Layer, ...],
     sizes: tuple[int, int, int],
     changes: dict[str, Any],
     n_validation: int,
-    members: int,
+    network: dict[str, Any],
 ) -> None:
     """Within 20%, whatever weighs most."""
     n_inputs, n_rows, batch_size = sizes
-    network = Network(
-        NetworkSpec(layers=layers, members=members),
+    built = Network(
+        NetworkSpec(layers=layers, **network),
         n_inputs=n_inputs,
         n_outputs=1,
         output_activation="identity",
@@ -128,8 +136,8 @@ def test_the_estimated_memory_is_that_of_the_training(
     spec = TrainingSpec(
         epochs=2, batch_size=batch_size, loss=MseSpec(), early_stopping=stopping, **changes
     )
-    estimated = cost.estimate(network, spec, n_rows, n_validation).memory_bytes
-    assert estimated == pytest.approx(peak_bytes(network, spec, n_rows, n_validation), rel=0.2)
+    estimated = cost.estimate(built, spec, n_rows, n_validation).memory_bytes
+    assert estimated == pytest.approx(peak_bytes(built, spec, n_rows, n_validation), rel=0.2)
 
 
 def test_a_matrix_that_is_mapped_takes_no_memory() -> None:

@@ -19,6 +19,7 @@ from workers.engine.spec import (
     EmbeddingSpec,
     LayerNormSpec,
     NetworkSpec,
+    NumericEmbeddingSpec,
     Optimizer,
     OutputSpec,
     ResidualSpec,
@@ -56,6 +57,7 @@ EVERYTHING = NetworkSpec(
         EmbeddingSpec(column="island", dimension=3),
         EmbeddingSpec(column="sex", dimension=2),
     ),
+    numeric_embeddings=NumericEmbeddingSpec(frequencies=3, dimension=2),
     members=2,
 )
 

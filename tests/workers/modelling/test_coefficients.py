@@ -11,6 +11,7 @@ from workers.engine.spec import (
     DropoutSpec,
     EmbeddingSpec,
     NetworkSpec,
+    NumericEmbeddingSpec,
     OutputSpec,
 )
 from workers.modelling.evaluation import report
@@ -130,6 +131,7 @@ def test_a_skip_a_dropout_and_a_missing_bias_leave_a_formula(
         NetworkSpec(layers=(BatchNormSpec(),)),
         NetworkSpec(embeddings=(EmbeddingSpec(column="island", dimension=2),)),
         NetworkSpec(members=2),
+        NetworkSpec(numeric_embeddings=NumericEmbeddingSpec()),
     ],
 )
 def test_a_network_of_another_form_has_no_coefficients(network: Any) -> None:

@@ -14,11 +14,12 @@ import numpy as np
 
 from workers.engine.layers.layer import Role, Tensor, Workplace
 from workers.engine.layers.level_sums import each_member, sums_by_level
+from workers.engine.layers.numeric_embedding import NumericEmbedding
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from workers.engine.spec import EmbeddingSpec
+    from workers.engine.spec import NetworkSpec
     from workers.engine.tensors import Array, Labels, Views
 
 
@@ -75,15 +76,22 @@ class Embedding:
 
 @dataclass(frozen=True)
 class Embeddings:
-    """What stands before the first layer: the other inputs in their order, then the vectors."""
+    """What stands before the first layer: the other inputs in their order, vectors, waves."""
 
     n_inputs: int
     tables: tuple[Embedding, ...]
+    numeric: NumericEmbedding | None = None
 
     @property
     def n_outputs(self) -> int:
         """Columns that the first layer sees."""
-        return self.n_inputs - len(self.tables) + sum(table.dimension for table in self.tables)
+        vectors = sum(table.dimension for table in self.tables)
+        waves = 0 if self.numeric is None else self.numeric.n_outputs
+        return self.n_inputs - len(self.tables) + vectors + waves
+
+    def parts(self) -> tuple[Embedding | NumericEmbedding, ...]:
+        """Everything with tensors."""
+        return self.tables if self.numeric is None else (*self.tables, self.numeric)
 
     def runs(self) -> tuple[slice, ...]:
         """The other inputs, as runs of columns that stand side by side."""
@@ -104,20 +112,35 @@ class Embeddings:
 
 
 def embeddings_for(
-    specs: tuple[EmbeddingSpec, ...], n_inputs: int, categories: Mapping[str, Category]
+    spec: NetworkSpec,
+    n_inputs: int,
+    categories: Mapping[str, Category],
+    numbers: Sequence[int] | None,
 ) -> Embeddings | None:
-    """The embeddings of a network, or None. EmbeddingError for a column without codes, or twice."""
+    """The embeddings of a network, or None. EmbeddingError for a column without codes, or twice.
+
+    Waves are of the inputs at `numbers`, or of all that have no codes; of none there are none.
+    """
     tables: dict[str, Embedding] = {}
-    for number, spec in enumerate(specs):
-        category = categories.get(spec.column)
+    for number, embedding in enumerate(spec.embeddings):
+        category = categories.get(embedding.column)
         if category is None:
-            raise EmbeddingError(number, f"{spec.column!r} is not among the categories")
+            raise EmbeddingError(number, f"{embedding.column!r} is not among the categories")
         if not 0 <= category.index < n_inputs or category.levels < 1:
             raise EmbeddingError(number, f"{category} is not among {n_inputs} inputs")
         if any(table.category.index == category.index for table in tables.values()):
-            raise EmbeddingError(number, f"{spec.column!r} has another one before")
-        tables[spec.column] = Embedding(spec.column, category, spec.dimension)
-    return Embeddings(n_inputs, tuple(tables.values())) if tables else None
+            raise EmbeddingError(number, f"{embedding.column!r} has another one before")
+        tables[embedding.column] = Embedding(embedding.column, category, embedding.dimension)
+    coded = {table.category.index for table in tables.values()}
+    columns = tuple(
+        n for n in range(n_inputs) if n not in coded and (numbers is None or n in numbers)
+    )
+    waves, numeric = spec.numeric_embeddings, None
+    if waves is not None and columns:
+        numeric = NumericEmbedding(columns, waves.frequencies, waves.dimension, waves.sigma)
+    if not tables and numeric is None:
+        return None
+    return Embeddings(n_inputs, tuple(tables.values()), numeric)
 
 
 class EmbeddingsOnBatch:
@@ -137,6 +160,8 @@ class EmbeddingsOnBatch:
         for embedding in layer.tables:
             start, end = end, end + embedding.dimension
             self._tables.append(_Table(embedding, slice(start, end), place))
+        self._waves = slice(end, layer.n_outputs)
+        self._numeric = None if layer.numeric is None else layer.numeric.on_batch(place)
 
     def forward(self, X: Array) -> Array:
         """X (B, I) with codes to A (B, O) without, valid until the next call."""
@@ -144,12 +169,16 @@ class EmbeddingsOnBatch:
             self._copyto(columns, X[..., run])
         for table in self._tables:
             table.look_up(X, self._a)
+        if self._numeric is not None:
+            self._numeric.forward(X, self._a[..., self._waves])
         return self._a
 
     def backward(self) -> None:
-        """Leave dE[level] = the sum of dA over the rows with that level."""
+        """Leave dE[level] = the sum of dA over the rows with that level, and what waves learn."""
         for table in self._tables:
             table.learn(self.da)
+        if self._numeric is not None:
+            self._numeric.backward(self.da[..., self._waves])
 
 
 class _Table:

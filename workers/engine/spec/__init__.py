@@ -36,6 +36,7 @@ from workers.engine.spec.layers import (
     LayerNormSpec,
     Members,
     NetworkSpec,
+    NumericEmbeddingSpec,
     OutputSpec,
     ResidualSpec,
 )
@@ -137,6 +138,7 @@ __all__ = [
     "MultistepSchedule",
     "NadamSpec",
     "NetworkSpec",
+    "NumericEmbeddingSpec",
     "OneCycleSchedule",
     "Optimizer",
     "OutputActivation",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from annotated_types import Interval, Len
+from annotated_types import Gt, Interval, Le, Len
 
 from workers.engine.spec.activations import Activation, OutputActivation
 from workers.engine.spec.base import (
@@ -160,10 +160,31 @@ class EmbeddingSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NumericEmbeddingSpec:
+    """Learned waves of every number among the inputs, beside the number itself (PBLD).
+
+    `dimension` counts the number itself and `dimension` - 1 mixtures of the waves; frequencies
+    start as normal numbers of deviation `sigma`. For standardised inputs.
+    """
+
+    __pydantic_config__ = STRICT
+    formula: ClassVar[Formula] = Formula(
+        "(x, cos(2 pi f x + p) W + b), f, p, W and b of each numeric column",
+        "with C = cos, S = sin, dC = dA W^T: dW = C^T dA, db = sum of the rows of dA, "
+        "dp = -sum of dC S, df = -2 pi sum of x dC S",
+        "Holzmueller et al. 2024",
+    )
+    frequencies: Annotated[int, Interval(ge=1, le=256)] = 16
+    dimension: Annotated[int, Interval(ge=2, le=64)] = 4
+    sigma: Annotated[float, Gt(0.0), Le(100.0)] = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
 class NetworkSpec:
     """The hidden layers, first to last; none at all is `y = W x + b`.
 
     `skip` adds a linear path from the inputs to the outputs, with weights that start at 0.
+    `numeric_embeddings` gives every number learned waves of it, behind the other columns.
     `members` above 1 makes it that many networks in one, which share most of their weights (TabM,
     Gorishniy et al. 2024): every member sees every row; a hidden dense layer has scales r of its
     inputs, s of its sums and biases b for each, f(((X r) W) s + b), the output layer weights of its
@@ -175,4 +196,5 @@ class NetworkSpec:
     output: OutputSpec | None = None
     skip: bool = False
     embeddings: Annotated[tuple[EmbeddingSpec, ...], Len(0, MAX_EMBEDDINGS)] = ()
+    numeric_embeddings: NumericEmbeddingSpec | None = None
     members: Members = 1

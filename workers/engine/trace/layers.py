@@ -23,6 +23,7 @@ from workers.engine.spec import (
     EmbeddingSpec,
     Formula,
     LayerNormSpec,
+    NumericEmbeddingSpec,
     ResidualSpec,
 )
 from workers.engine.tensors import BatchRows, Memory
@@ -46,6 +47,7 @@ FORMULAS: Mapping[str, Formula] = {
     "layer_norm": LayerNormSpec.formula,
     "residual": ResidualSpec.formula,
     "embedding": EmbeddingSpec.formula,
+    "numeric_embedding": NumericEmbeddingSpec.formula,
     "skip": Formula("Z of the output layer += X W", "dW = X^T dZ, and dZ W^T is added to dX", ""),
 }
 

@@ -31,6 +31,13 @@ _DERIVATIVES: Mapping[str, str] = {
     "slope": "ds = sum over the rows of dA z where z <= 0",
     "scale": "d scale = sum over the rows of dA x_hat",
     "shift": "d shift = sum of the rows of dA",
+    "phase": "dp = -sum over the rows of dC sin(2 pi f x + p), dC = dA W^T",
+    "frequency": "df = -2 pi sum over the rows of x dC sin(2 pi f x + p), dC = dA W^T",
+}
+
+_OF_WAVES = {
+    "weight": "dW = C^T dA, C = cos(2 pi f x + p)",
+    "bias": "db = sum of the rows of dA",
 }
 
 _RULE = (
@@ -191,6 +198,8 @@ def derivative_of(kind: str, tensor: str) -> str:
     """The gradient of a tensor of a layer of this type, by the chain rule."""
     if kind == "embedding":
         return "dE[level] = sum of dX over the rows with that level"
+    if kind == "numeric_embedding" and tensor.endswith((".weight", ".bias")):
+        return _OF_WAVES[tensor.rpartition(".")[2]]
     return _DERIVATIVES[tensor.rpartition(".")[2]]
 
 

@@ -122,6 +122,19 @@ LAYERS = {
         3,
         weighted=True,
     ),
+    "waves": Case(
+        stack(dense(), numeric_embeddings=spec.NumericEmbeddingSpec(frequencies=4)), training()
+    ),
+    "waves-everything": Case(
+        stack(
+            dense(),
+            embeddings=(spec.EmbeddingSpec(column="c", dimension=2),),
+            numeric_embeddings=spec.NumericEmbeddingSpec(frequencies=3, dimension=2, sigma=1.0),
+            skip=True,
+            members=2,
+        ),
+        training(optimizer=spec.AdamWSpec(), ema_decay=0.9),
+    ),
     "skip": Case(stack(dense(), skip=True), training()),
     "embeddings": Case(
         stack(dense(), embeddings=(spec.EmbeddingSpec(column="c", dimension=2),), skip=True),

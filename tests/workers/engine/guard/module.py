@@ -14,12 +14,22 @@ import numpy as np
 from tests.workers.engine.guard.arrays import GuardArray, HostAccessError, host_of, wrapped
 
 UFUNCS = (
-    *("abs", "absolute", "add", "bitwise_and", "bitwise_or", "bitwise_xor", "copysign", "divide"),
-    *("equal", "exp", "expm1", "fabs", "floor_divide", "greater", "greater_equal", "invert"),
+    *("abs", "absolute", "add", "bitwise_and", "bitwise_or", "bitwise_xor", "copysign", "cos"),
+    *(
+        "divide",
+        "equal",
+        "exp",
+        "expm1",
+        "fabs",
+        "floor_divide",
+        "greater",
+        "greater_equal",
+        "invert",
+    ),
     *("isfinite", "isnan", "left_shift", "less", "less_equal", "log", "log1p", "logical_and"),
     *("logical_not", "logical_or", "maximum", "minimum", "multiply", "negative", "not_equal"),
     *("power", "reciprocal", "remainder", "right_shift", "sign", "sqrt", "square", "subtract"),
-    *("tanh", "true_divide"),
+    *("sin", "tanh", "true_divide"),
 )
 DTYPES = ("bool_", "float32", "float64", "int32", "int64", "intp", "uint32", "uint64")
 _POISON = 0x7E

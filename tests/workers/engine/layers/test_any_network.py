@@ -22,6 +22,7 @@ from workers.engine.spec import (
     EmbeddingSpec,
     LayerNormSpec,
     NetworkSpec,
+    NumericEmbeddingSpec,
     ResidualSpec,
 )
 from workers.engine.tensors import BatchRows
@@ -50,6 +51,7 @@ EVERYTHING = NetworkSpec(
     ),
     skip=True,
     embeddings=(EmbeddingSpec(column="colour", dimension=3),),
+    numeric_embeddings=NumericEmbeddingSpec(frequencies=4, dimension=3),
 )
 
 

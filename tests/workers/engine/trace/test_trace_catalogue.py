@@ -23,6 +23,7 @@ from workers.engine.spec import (
     LayerNormSpec,
     LbfgsSpec,
     Loss,
+    NumericEmbeddingSpec,
     Optimizer,
     OutputSpec,
     ResidualSpec,
@@ -67,7 +68,11 @@ def test_there_is_a_case_for_every_layer() -> None:
 
 @pytest.mark.parametrize("kind", LAYERS)
 def test_every_layer_can_be_traced(kind: str) -> None:
-    network = {"skip": True, "embeddings": (EmbeddingSpec(column="kind", dimension=2),)}
+    network: dict[str, Any] = {
+        "skip": True,
+        "embeddings": (EmbeddingSpec(column="kind", dimension=2),),
+        "numeric_embeddings": NumericEmbeddingSpec(frequencies=2, dimension=2),
+    }
     found = traced(problem(LAYERS[kind], HuberSpec(), network=network, weights=True))
     _check(found)
     assert [layer["type"] for layer in found["layers"]] == [
@@ -75,7 +80,8 @@ def test_every_layer_can_be_traced(kind: str) -> None:
         "dense",
     ]
     named = {tensor["tensor"] for tensor in found["gradients"]["tensors"]}
-    assert {"skip.weight", "embeddings.kind.weight", "layers.0.weight"} <= named
+    waves = {f"numeric_embeddings.{name}" for name in ("frequency", "phase", "weight", "bias")}
+    assert {"skip.weight", "embeddings.kind.weight", "layers.0.weight"} | waves <= named
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

@@ -45,9 +45,10 @@ class Extent(NamedTuple):
 def importance(fitted: FittedModel, prepared: Prepared, epochs: int) -> dict[str, Any]:
     """How much the loss grows when a column's cells are dealt out anew among the rows.
 
-    On test rows, else validation rows. A column stands for all inputs made from it. `increase` is
-    the mean over the repeats, `spread` their standard deviation, None of a single one; columns are
-    in falling order of it. Where a column repeats another, both seem to matter less than they do.
+    On test rows, else validation rows. A column stands for all inputs made from it alone, and the
+    difference of two for itself. `increase` is the mean over the repeats, `spread` their standard
+    deviation, None of a single one; columns are in falling order of it. Where a column repeats
+    another, both seem to matter less than they do.
     """
     part = "test" if prepared.test is not None else "validation"
     held_out = prepared.test or prepared.validation
@@ -127,6 +128,8 @@ def _inputs_by_column(fitted: FittedModel) -> Iterator[tuple[str, slice]]:
         if end > start:
             yield encoder.name, slice(start, end)
         start = end
+    for place, difference in enumerate(fitted.preprocessing.differences, start):
+        yield difference.output, slice(place, place + 1)
 
 
 def _too_short(n_columns: int) -> str:

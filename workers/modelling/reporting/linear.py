@@ -25,13 +25,14 @@ from workers.modelling.reporting.answers import Answers
 from workers.modelling.reporting.sampling import spread_rows, taken
 from workers.modelling.reporting.work import LINEAR_SHARE, allowance
 from workers.modelling.targets import NumberTarget, TargetEncoding
+from workers.tabular.encoders import LevelEncoder, NumericEncoder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from workers.engine.spec import Loss
     from workers.modelling.estimator import HeldOut, Prepared
-    from workers.tabular.preprocessing import Levels
+    from workers.tabular.preprocessing import Preprocessing
 
 PENALTY = 1.0
 """Of the sum of squared weights beside the sum of squared errors, or half of it beside the sum of
@@ -74,14 +75,17 @@ class LinearModel:
 
 
 class LinearInputs:
-    """Inputs of a network as those of a linear model: levels one-hot, everything standardised.
+    """Inputs of a network as those of a linear model: one of a number, everything standardised.
 
-    An input that does not vary is 0. A column of levels keeps the 100 most frequent.
+    Bins, parts and differences beside a number are left out, levels are one-hot. An input that does
+    not vary is 0. A column of levels keeps the 100 most frequent.
     """
 
-    def __init__(self, X: Array, levels: dict[str, Levels]) -> None:
-        self._plain = np.setdiff1d(np.arange(X.shape[1]), [at.index for at in levels.values()])
-        self._levels = [(at.index, _frequent(X[:, at.index])) for at in levels.values()]
+    def __init__(self, X: Array, preprocessing: Preprocessing) -> None:
+        levels = preprocessing.levels.values()
+        self._plain = plain_inputs(preprocessing)
+        self._levels = [(at.index, _frequent(X[:, at.index])) for at in levels]
+        self._is_whole = len(self._plain) == X.shape[1]
         expanded = self._expanded(X)
         self._center = expanded.mean(axis=0, dtype=np.float64)
         scale = expanded.std(axis=0, dtype=np.float64)
@@ -105,10 +109,26 @@ class LinearInputs:
         return inputs
 
     def _expanded(self, X: Array) -> Array:
-        if not self._levels:
+        if self._is_whole:
             return X
         one_hot = [X[:, [index]] == kept for index, kept in self._levels]
         return np.hstack([X[:, self._plain], *one_hot]).astype(X.dtype)
+
+
+def plain_inputs(preprocessing: Preprocessing) -> NDArray[np.intp]:
+    """Which of a network's inputs are scaled numbers, indicators and one-hot levels."""
+    found: list[int] = []
+    start = 0
+    for encoder in preprocessing.encoders:
+        n_outputs = len(encoder.outputs)
+        n_plain = n_outputs
+        if isinstance(encoder, LevelEncoder):
+            n_plain = 0
+        elif isinstance(encoder, NumericEncoder):
+            n_plain = 1 + encoder.indicator
+        found += range(start, start + n_plain)
+        start += n_outputs
+    return np.array(found, np.intp)
 
 
 def fit_linear(prepared: Prepared, epochs: int) -> LinearModel | str:
@@ -120,7 +140,7 @@ def fit_linear(prepared: Prepared, epochs: int) -> LinearModel | str:
     data, truth = prepared.data, prepared.training_truth
     rows = spread_rows(len(truth), _n_rows(prepared, epochs))
     X, truth = taken(data.X, rows), taken(truth, rows)
-    inputs = LinearInputs(X, prepared.preprocessing.levels)
+    inputs = LinearInputs(X, prepared.preprocessing)
     network = build_network(
         _network_spec(prepared.target, len(truth)),
         n_inputs=inputs.count,
@@ -188,7 +208,9 @@ def _n_rows(prepared: Prepared, epochs: int) -> int:
     n_train = len(prepared.training_truth)
     allowed = allowance(LINEAR_SHARE, _BOUNDS, prepared.network, epochs * n_train)
     levels = prepared.preprocessing.levels.values()
-    width = prepared.data.X.shape[1] + sum(min(at.count, MAX_LEVELS) for at in levels)
+    width = len(plain_inputs(prepared.preprocessing)) + sum(
+        min(at.count, MAX_LEVELS) for at in levels
+    )
     width += _NUMBERS_PER_OUTPUT * _n_outputs(prepared.target)
     return max(int(allowed.operations / _OPERATIONS_PER_NUMBER / width), LEAST_ROWS)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,10 +13,20 @@ from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LinearRegression
 
 from service.schemas.reports import Report
-from tests.workers.modelling.tables import PENGUINS, Trained, csv_of, ingested, trained
+from tests.workers.modelling.tables import (
+    PENGUINS,
+    Trained,
+    csv_of,
+    ingested,
+    trained,
+    trained_plan,
+)
 from workers.modelling.evaluation import Course, report
 from workers.modelling.plan import ModelWish
+from workers.modelling.recipes import resolve
 from workers.modelling.reporting.importance import LEAST_ROWS, REPEATS, extent_of
+from workers.modelling.reporting.linear import plain_inputs
+from workers.tabular.spec import DatetimeSpec, NumericSpec, PreprocessingSpec
 
 if TYPE_CHECKING:
     from tests.workers.modelling.tables import Ingested
@@ -122,6 +134,29 @@ def test_what_other_versions_report_is_still_a_report() -> None:
     for report_of in (older, newer):
         read = Report.model_validate(report_of)
         assert read.model_dump(mode="json", exclude_unset=True) == report_of
+
+
+def test_bins_parts_and_differences_belong_to_columns() -> None:
+    rng = np.random.default_rng(6)
+    rows = []
+    for _ in range(300):
+        x, begin, days = rng.normal(), rng.integers(1, 28), rng.integers(1, 300)
+        day = date(2024, 1, int(begin))
+        rows.append((x, day, day + timedelta(days=int(days)), x + 0.01 * days))
+    data = ingested(csv_of("x,begin,end,y", rows))
+    spec = PreprocessingSpec(
+        numeric=NumericSpec(encoding="piecewise_linear", bins=4),
+        datetime=DatetimeSpec(parts=("month",), cyclic=True, differences=True),
+    )
+    plan = resolve(ModelWish(target="y", network="linear"), data.profile)
+    end = trained_plan(data.table, replace(plan, preprocessing=spec))  # type: ignore[arg-type]
+    found = reported(end)
+    names = {column["column"] for column in found["importance"]["columns"]}
+    assert names == {"x", "begin", "end", "days from begin to end"}
+    assert len(plain_inputs(end.prepared.preprocessing)) == 3
+    assert "rows" in found["baselines"]["linear"]
+    assert (found["coefficients"], found["intercept"]) == (None, None)
+    assert found["coefficients_reason"]
 
 
 def test_a_report_is_the_same_every_time() -> None:

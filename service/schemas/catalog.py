@@ -18,6 +18,7 @@ Subject = Literal[
     "layers",
     "metrics",
     "recipes",
+    "preprocessing",
 ]
 Default = bool | int | float | str | list[int] | None
 

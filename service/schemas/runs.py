@@ -13,6 +13,7 @@ from service.schemas.targets import ColumnName, TargetColumns
 from service.schemas.training import Auto, OrAuto, RunTraining, TrainingWish
 from service.schemas.wire import Label, Name, UtcTime, Wire
 from workers.engine.spec import NetworkSpec, Seed, SplitSpec
+from workers.tabular.spec import PreprocessingSpec
 
 T = TypeVar("T")
 
@@ -25,7 +26,6 @@ StopReason = Literal[
 ParentMode = Literal["continue", "warm_start"]
 Task = Literal["regression", "binary", "multiclass"]
 Recipe = Literal["auto", "linear", "mlp"]
-Preprocessing = Literal["standard", "none"]
 TERMINAL: frozenset[Status] = frozenset(("succeeded", "stopped", "cancelled", "failed"))
 
 NetworkId = Annotated[str, Field(pattern=r"^net_[0-9a-z]{26}$")]
@@ -44,6 +44,22 @@ NetworkChoice = Annotated[
     | Annotated[Recipe, Tag("<recipe>")]
     | Annotated[NetworkId, Tag("<id>")],
     Discriminator(_choose_network),
+]
+
+
+def _choose_preprocessing(value: object) -> str:
+    return "<name>" if isinstance(value, str) else "<spec>"
+
+
+Preprocessing = Annotated[
+    Annotated[Literal["standard", "none"], Tag("<name>")]
+    | Annotated[PreprocessingSpec, Tag("<spec>")],
+    Discriminator(_choose_preprocessing),
+]
+PreprocessingWish = Annotated[
+    Annotated[Literal["auto", "standard", "none"], Tag("<name>")]
+    | Annotated[PreprocessingSpec, Tag("<spec>")],
+    Discriminator(_choose_preprocessing),
 ]
 
 
@@ -108,7 +124,7 @@ class RunCreate(Wire):
     features: OrAuto[ColumnNames] = "auto"
     task: Literal[Task, Auto] = "auto"
     network: NetworkChoice = "auto"
-    preprocessing: Literal[Preprocessing, Auto] = "auto"
+    preprocessing: PreprocessingWish = "auto"
     training: TrainingWish = TrainingWish()
     split: SplitWish = SplitWish()
     seed: Seed = 0

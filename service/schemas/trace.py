@@ -13,6 +13,7 @@ from service.schemas.runs import (
     ColumnNames,
     NetworkChoice,
     Preprocessing,
+    PreprocessingWish,
     Task,
 )
 from service.schemas.targets import TargetColumns
@@ -69,7 +70,7 @@ class TraceRequest(Wire):
     checkpoint_id: str | None = None
     features: OrAuto[ColumnNames] = "auto"
     task: Literal[Task, Auto] = "auto"
-    preprocessing: Literal[Preprocessing, Auto] = "auto"
+    preprocessing: PreprocessingWish = "auto"
     training: TrainingWish = TrainingWish()
     seed: Seed | None = Field(None, description="0, or the run's, unless set.")
 

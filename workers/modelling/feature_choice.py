@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workers.tabular.encoders import MAX_LEVELS
+from workers.tabular.spec import CategoricalSpec, PreprocessingSpec
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -45,19 +46,51 @@ def choose_features(
     return tuple(chosen)
 
 
-def input_width(features: Sequence[ColumnProfile], embedded: Collection[str] = ()) -> int:
+def input_width(
+    features: Sequence[ColumnProfile],
+    embedded: Collection[str] = (),
+    method: Method = "standard",
+) -> int:
     """The most inputs that the features become, whatever rows they are fitted on."""
-    return sum(width_of(column, is_embedded=column.name in embedded) for column in features)
+    width = sum(width_of(c, is_embedded=c.name in embedded, method=method) for c in features)
+    if isinstance(method, PreprocessingSpec) and method.datetime.differences:
+        moments = sum(column.type == "datetime" for column in features)
+        width += moments * (moments - 1) // 2
+    return width
 
 
-def width_of(column: ColumnProfile, *, is_embedded: bool) -> int:
-    """The most inputs that a feature becomes; its level's code is one."""
+def width_of(column: ColumnProfile, *, is_embedded: bool, method: Method = "standard") -> int:
+    """The most inputs that a feature becomes by itself; its level's code is one."""
     if is_embedded:
         return 1
     missing = int(column.missing > 0)
-    if column.type != "categorical":
-        return 1 + missing
-    return min(column.distinct, MAX_LEVELS + 1) + missing
+    if column.type == "categorical":
+        return n_levels(column, method, MAX_LEVELS) + missing
+    if isinstance(method, PreprocessingSpec):
+        return _width_of_number(column, missing, method)
+    return 1 + missing
+
+
+def n_levels(column: ColumnProfile, method: Method, most: int) -> int:
+    """The most levels that a category is read as, "other" among them; `most` unless it says."""
+    spec = CategoricalSpec()
+    if isinstance(method, PreprocessingSpec):
+        spec = method.categorical_of(column.name)
+    return min(column.distinct, (spec.max_levels or most) + 1)
+
+
+def _width_of_number(column: ColumnProfile, missing: int, spec: PreprocessingSpec) -> int:
+    number = spec.numeric_of(column.name)
+    width = 1 + (missing if number.missing_indicator else 0)
+    if column.type == "boolean":
+        return width
+    if number.encoding == "piecewise_linear" and column.distinct > 2:
+        width += min(number.bins, column.distinct - 1)
+    if column.type == "datetime":
+        moment = spec.datetime_of(column.name)
+        parts = set(moment.parts)
+        width += len(parts) + (len(parts - {"year"}) if moment.cyclic else 0)
+    return width
 
 
 def _all_telling(wish: ModelWish, profile: TableProfile, findings: Findings) -> list[ColumnProfile]:

@@ -155,10 +155,10 @@ def _warn_of_range(
     if activation not in _RANGES or column.min is None or column.max is None:
         return
     lowest, highest = column.min, column.max
-    if method == "standard" and column.mean is not None and column.std:
+    if method != "none" and column.mean is not None and column.std:
         lowest, highest = ((x - column.mean) / column.std for x in (lowest, highest))
     least, most = _RANGES[activation]
     if lowest < least or highest > most:
-        scale = "standardised " if method == "standard" else ""
+        scale = "standardised " if method != "none" else ""
         detail = f"The {scale}target goes beyond what a {activation} output can reach."
         findings.warn("output_range", column.name, detail)

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from workers.engine.network import Category, Network
 from workers.engine.spec import NetworkSpec, SplitSpec, TrainingSpec
 from workers.tabular.encoders import NumericEncoder
+from workers.tabular.spec import PreprocessingSpec
 
 if TYPE_CHECKING:
     from workers.engine.spec import EmbeddingSpec
     from workers.tabular.preprocessing import Preprocessing
 
 Task = Literal["regression", "binary", "multiclass"]
-Method = Literal["standard", "none"]
+Method = Literal["standard", "none"] | PreprocessingSpec
+"""How columns become inputs: by one of two names, or as a specification says."""
 Recipe = Literal["auto", "linear", "mlp"]
 TargetNames = str | tuple[str, ...]
 """The column to predict, or several numeric ones to predict together."""
@@ -95,8 +97,8 @@ class ModelPlan:
     @property
     def standardises_target(self) -> bool:
         """Whether the network learns the target standardised: counts are learned as they are."""
-        standard = self.task == "regression" and self.preprocessing == "standard"
-        return standard and self.training.loss.type != "poisson"
+        is_scaled = self.task == "regression" and self.preprocessing != "none"
+        return is_scaled and self.training.loss.type != "poisson"
 
     def build_network(
         self,

@@ -18,6 +18,7 @@ from workers.modelling.output_layer import resolve_output
 from workers.modelling.plan import ModelPlan, ModelWish, PlanLimits
 from workers.modelling.planned_inputs import first_width, planned_network, written_network
 from workers.modelling.precision_checks import check_precision
+from workers.modelling.preprocessing_checks import check_preprocessing
 from workers.modelling.row_division import divide
 from workers.modelling.size_checks import check_size
 from workers.modelling.target_task import decide_target
@@ -61,8 +62,9 @@ def resolve(
     target = decide_target(wish, profile, limits.classes, findings)
     features = choose_features(wish, profile, method, findings)
     check_embeddings(wish.embeddings, features, profile, findings)
+    check_preprocessing(method, wish, features, profile, findings)
     # Columns that are not there have no width that a layer could be compared with.
-    width = None if findings.problems else first_width(features, written_network(wish))
+    width = None if findings.problems else first_width(features, written_network(wish), method)
     division = divide(wish, target, findings) if target else None
     if target is None or division is None:
         raise findings.error()

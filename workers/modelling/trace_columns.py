@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from workers.modelling.plan import names_of
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from workers.modelling.plan import TargetNames
     from workers.modelling.targets import TargetEncoding
+    from workers.tabular.differences import Difference
     from workers.tabular.encoders import Encoder
     from workers.tabular.preprocessing import Preprocessing
 
@@ -24,6 +26,7 @@ _SHOWN_LEVELS = 20
 def input_columns(preprocessing: Preprocessing) -> list[Named]:
     """The inputs in their order."""
     formulas = [line for encoder in preprocessing.encoders for line in _formulas(encoder)]
+    formulas += [_of_difference(difference) for difference in preprocessing.differences]
     return [
         {"name": name, "formula": formula}
         for name, formula in zip(preprocessing.outputs, formulas, strict=True)
@@ -45,9 +48,10 @@ def _formulas(encoder: Encoder) -> Iterator[str]:
     name = encoder.name
     match encoder:
         case NumericEncoder():
-            yield f"{_scaled(name, encoder.center, encoder.scale)}; {encoder.fill:.6g} if missing"
+            yield f"{_value(encoder)}; {encoder.fill:.6g} if missing"
             if encoder.indicator:
                 yield f"1 if {name} is missing, else 0"
+            yield from _beside(encoder)
         case CategoricalEncoder():
             yield from (f"1 if {name} is {level!r}, else 0" for level in encoder.levels)
             if encoder.rare:
@@ -56,6 +60,34 @@ def _formulas(encoder: Encoder) -> Iterator[str]:
                 yield f"1 if {name} is missing, else 0"
         case LevelEncoder():
             yield f"{_numbered(encoder.levels, 1)}; 0 if missing or unseen"
+
+
+def _value(encoder: NumericEncoder) -> str:
+    curve = encoder.curve
+    if curve.references:
+        count = len(curve.references)
+        said = f"normal value of the rank of {encoder.name} among {count} quantiles"
+    else:
+        said = _scaled(encoder.name, encoder.center, encoder.scale)
+    return f"z / sqrt(1 + (z / 3)^2) with z = {said}" if curve.clip else said
+
+
+def _beside(encoder: NumericEncoder) -> Iterator[str]:
+    name = encoder.name
+    for left, right in pairwise(encoder.curve.edges):
+        yield f"({name} - {left:.6g}) / ({right:.6g} - {left:.6g}), within 0 and 1"
+    for part in encoder.curve.parts:
+        said = part.part.replace("_", " ")
+        if part.cyclic:
+            yield f"sine of the {said} of {name} on a circle; 0 if missing"
+            yield f"cosine of the {said} of {name} on a circle; 0 if missing"
+        else:
+            yield f"{_scaled(f'{said} of {name}', part.center, part.scale)}; 0 if missing"
+
+
+def _of_difference(difference: Difference) -> str:
+    days = f"days from {difference.second} to {difference.first}"
+    return f"{_scaled(days, difference.center, difference.scale)}; 0 if missing"
 
 
 def _scaled(name: str, center: float, scale: float) -> str:

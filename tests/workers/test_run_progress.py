@@ -77,7 +77,8 @@ def test_a_list_of_targets_stays_a_list_to_the_model_and_its_report(world: World
     assert run.model_id is not None
     reports = Reports(world.sessions)
     assert reports.get(world.project_id, run.model_id).target == ["y"]
-    assert set(reports.of_run(world.project_id, run.id)["validation"]["targets"]) == {"y"}
+    report = reports.of_run(world.project_id, run.id).model_dump()
+    assert set(report["validation"]["targets"]) == {"y"}
 
 
 def test_data_that_lies_in_files_trains_the_same_bits_and_leaves_nothing(

@@ -49,7 +49,11 @@ UPLOAD_FORM = {
     "required": ["file"],
     "additionalProperties": False,
     "properties": {
-        "file": {"type": "string", "format": "binary", "description": "The CSV file."},
+        "file": {
+            "type": "string",
+            "format": "binary",
+            "description": "The table: CSV, TSV, JSON rows, NDJSON, Parquet or NPY.",
+        },
         "name": {
             "type": "string",
             "maxLength": 200,
@@ -64,7 +68,7 @@ UPLOAD_FORM = {
         "parse": {
             "type": "string",
             "example": "{}",
-            "description": "JSON: `{delimiter, quote, encoding, header, decimal}`.",
+            "description": "JSON: `{format, delimiter, quote, encoding, header, decimal}`.",
         },
     },
 }
@@ -110,6 +114,7 @@ DATASET = {
     "rows": 344,
     "columns": [_SPECIES, _BILL],
     "warnings": [],
+    "parent_id": None,
     "created_at": _AT,
 }
 DATASET_ROWS = {

@@ -7,7 +7,7 @@ from service.api.auth import Reader
 from service.api.openapi import describe
 from service.api.paging import Paged
 from service.api.parts import Given
-from service.api.predicting import CSV_TYPE, JSON_TYPE, predict
+from service.api.predicting import CSV_TYPE, JSON_TYPE, NPY_TYPE, predict
 from service.schemas.models import Model, PredictRequest, PredictResponse
 from service.schemas.wire import Page
 
@@ -40,10 +40,16 @@ def get_model(parts: Given, principal: Reader, ref: str) -> Model:
         bodies={
             JSON_TYPE: {"schema": PredictRequest, "example": examples.PREDICT},
             CSV_TYPE: {"schema": {"type": "string"}, "example": examples.PREDICT_CSV},
+            NPY_TYPE: {"schema": {"type": "string", "format": "binary"},
+                       "example": "what numpy.save wrote"},
         },
     ),
 )  # fmt: skip
 async def predict_rows(request: Request, parts: Given, ref: str) -> Response:
-    """Predict rows given by feature name, or inputs in the order of the model's features."""
+    """Predict rows given by feature name, or inputs in the order of the model's features.
+
+    CSV is read by the names in its header, and may still hold the target: it is not read. An NPY
+    array has the features in their order, and NaN where a value is missing.
+    """
     body = await predict(parts, request.scope, request.receive, ref)
     return Response(body, media_type=JSON_TYPE)

@@ -10,7 +10,6 @@ router = APIRouter(include_in_schema=False)
 ANY = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 NOT_BUILT: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("/v1/datasets/{dataset_id}/derive", ("POST",)),
     ("/v1/models/{ref}/aliases", ("GET",)),
     ("/v1/models/{ref}/aliases/{alias}", ("GET", "PUT", "DELETE")),
     ("/v1/models/{ref}/aliases/{alias}/{move}", ("GET", "POST")),

@@ -14,7 +14,7 @@ from starlette.datastructures import Headers
 
 from service.api import strict_json
 from service.api.bodies import check_media_type, receive_body
-from service.errors import InvalidRequestError, NotBuiltError, Problem
+from service.errors import InvalidRequestError, Problem
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 JSON_TYPE = "application/json"
 CSV_TYPE = "text/csv"
-_NPY_TYPE = "application/x-npy"
+NPY_TYPE = "application/x-npy"
 # Beyond this, other requests would notice how long the event loop is busy with one.
 _INLINE_BYTES = 8 * 1024
 
@@ -54,16 +54,14 @@ def _media_type(scope: Scope) -> str:
         name == b"content-encoding" for name, _ in headers
     ):
         return JSON_TYPE
-    media_type = check_media_type(Headers(scope=scope), (JSON_TYPE, CSV_TYPE, _NPY_TYPE))
-    if media_type == _NPY_TYPE:
-        problem = Problem("", "not_built", "This format is not built yet; send JSON or CSV.")
-        raise NotBuiltError([problem])
-    return media_type
+    return check_media_type(Headers(scope=scope), (JSON_TYPE, CSV_TYPE, NPY_TYPE))
 
 
 def _answer(parts: Parts, model: LoadedModel, media_type: str, body: bytes) -> bytes:
     if media_type == CSV_TYPE:
         return _written(model.id, parts.predictions.answer_csv(model, body))
+    if media_type == NPY_TYPE:
+        return _written(model.id, parts.predictions.answer_npy(model, body))
     request = strict_json.read(body, parts.limits)
     if type(request) is not dict:
         raise InvalidRequestError([Problem("", "object_expected", "Send a JSON object.")])

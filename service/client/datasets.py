@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from service.client.pages import Listing
-from service.client.request import Form, Request, delete, encode, get, keyed, segment
+from service.client.request import Form, Request, create, delete, encode, get, keyed, segment
 from service.schemas.datasets import Dataset, DatasetRows
 from service.schemas.wire import Page
 
@@ -48,6 +48,14 @@ class Datasets:
         }
         form = Form(fields=fields, filename=filename, file=source)
         request = Request(method="POST", path=_PATH, headers=keyed(idempotency_key), form=form)
+        return self._transport.read(request, Dataset)
+
+    def derive(
+        self, dataset_id: str, schema: Mapping[str, Any], *, idempotency_key: str | None = None
+    ) -> Dataset:
+        """Make a new dataset whose columns are read as the types that `schema` names."""
+        path = f"{_PATH}/{segment(dataset_id)}/derive"
+        request = create(path, {"schema": schema}, idempotency_key)
         return self._transport.read(request, Dataset)
 
     def get(self, dataset_id: str) -> Dataset:

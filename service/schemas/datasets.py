@@ -9,7 +9,7 @@ from pydantic import Field
 from service.schemas.wire import Name, UtcTime, Wire
 
 ColumnType = Literal["numeric", "categorical", "boolean", "datetime", "text", "ignore"]
-DatasetFormat = Literal["csv"]
+DatasetFormat = Literal["csv", "tsv", "json", "ndjson", "parquet", "npy"]
 Encoding = Literal["utf-8", "latin-1", "iso8859-15", "cp1252", "utf-16", "utf-16-le", "utf-16-be"]
 MissingToken = Annotated[str, Field(max_length=64)]
 
@@ -29,6 +29,8 @@ class ParseOptions(Wire):
     encoding: Encoding | None = None
     header: bool = True
     decimal: Literal[".", ","] | None = None
+    format: DatasetFormat | None = None
+    """Found from the first bytes if unset."""
 
 
 class DatasetOptions(Wire):
@@ -37,6 +39,12 @@ class DatasetOptions(Wire):
     name: Name | None = None
     columns: dict[str, ColumnOverride] = Field({}, alias="schema", max_length=10_000)
     parse: ParseOptions = ParseOptions()
+
+
+class DatasetDerive(Wire):
+    """Columns of a table to be read as other types, from what is stored of them."""
+
+    columns: dict[str, ColumnOverride] = Field(alias="schema", min_length=1, max_length=10_000)
 
 
 class TopValue(Wire):
@@ -89,6 +97,7 @@ class Dataset(Wire):
     rows: int
     columns: list[Column]
     warnings: list[DataWarning]
+    parent_id: str | None = Field(None, description="The dataset that it was derived from.")
     created_at: UtcTime
 
 

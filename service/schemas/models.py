@@ -75,7 +75,7 @@ class PredictionWarning(Wire):
 
     row: int
     column: str
-    code: Literal["unseen_category", "imputed", "out_of_range"]
+    code: Literal["unseen_category", "imputed", "out_of_range", "target_ignored"]
     used: Cell
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pydantic import TypeAdapter
 from sqlalchemy import func, select
 
 from service.errors import ConflictError, InvalidRequestError, NotFoundError, Problem
 from service.ids import has_shape, new_id
-from service.schemas.datasets import Column, Dataset, DatasetRows, DataWarning
+from service.schemas.datasets import Column, Dataset, DatasetFormat, DatasetRows, DataWarning
 from service.schemas.wire import Page
 from service.store.instants import db_now
 from service.store.tables import BlobRow, DatasetRow, RunRow
 from service.store.tables.runs import TERMINAL_STATUSES
+from service.usecases.deriving import StoredTable
 from service.usecases.idempotency import fulfil
 from service.usecases.paging import DEFAULT_LIMIT, newest_first
 from workers.tabular.parquet import preview
+from workers.tabular.profile import TableProfile
 
 if TYPE_CHECKING:
     from sqlalchemy import Select
@@ -42,9 +45,10 @@ class Datasets:
         parsed: ParsedUpload,
         name: str,
         *,
+        parent_id: str | None = None,
         idempotency: IdempotencyClaim | None = None,
     ) -> Dataset:
-        """Keep a table that was read.
+        """Keep a table that was read, or read again from that of a parent.
 
         Raises:
             InvalidRequestError: `storage_quota`, the project holds too much already.
@@ -60,6 +64,7 @@ class Datasets:
                 bytes=parsed.n_bytes,
                 rows=parsed.profile.rows,
                 profile=parsed.profile.to_json(),
+                parent_id=parent_id,
                 blob_sha256=self._blobs.put(session, parsed.parquet),
             )
             session.add(row)
@@ -88,6 +93,20 @@ class Datasets:
                 session, _mine(project_id), DatasetRow.id, prefix="ds", limit=limit, after=after
             )
             return Page(data=[_dataset(row) for row in rows], next=following)
+
+    def stored(self, project_id: str, dataset_id: str) -> StoredTable:
+        """Return a dataset with its typed Parquet, to derive another from.
+
+        Raises:
+            NotFoundError: no such dataset in this project.
+        """
+        with self._sessions.read() as session:
+            row = _find(session, project_id, dataset_id)
+            if row.blob_sha256 is None:
+                raise NotFoundError("dataset")
+            parquet = self._blobs.get(session, row.blob_sha256)
+            profile = TableProfile.from_json(row.profile)
+            return StoredTable(row.name, row.sha256, row.bytes, profile, parquet)
 
     def rows(self, project_id: str, dataset_id: str, *, offset: int, limit: int) -> DatasetRows:
         """Return at most `limit` rows from `offset`, in the table's order.
@@ -156,11 +175,12 @@ def _dataset(row: DatasetRow) -> Dataset:
     return Dataset(
         id=row.id,
         name=row.name,
-        format="csv",
+        format=TypeAdapter(DatasetFormat).validate_python(row.format),
         sha256=row.sha256,
         bytes=row.bytes,
         rows=row.rows,
         columns=[Column.model_validate(column) for column in row.profile["columns"]],
         warnings=[DataWarning.model_validate(warning) for warning in row.profile["warnings"]],
+        parent_id=row.parent_id,
         created_at=row.created_at,
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from service.errors import InvalidRequestError, NotBuiltError, Problem, UnsupportedMediaError
+from service.errors import InvalidRequestError, Problem, UnsupportedMediaError
 from workers.tabular.errors import TableError
 from workers.tabular.profile import TableProfile
 
@@ -54,22 +54,32 @@ def parse_upload(
     """Read an upload in the limited child; the Parquet is written beside it and taken away.
 
     Raises:
-        UnsupportedMediaError: it is no text table at all, whatever its name.
-        NotBuiltError: a format of the contract that this version does not read yet.
+        UnsupportedMediaError: it is no table at all, whatever its name, or a pickle.
         InvalidRequestError: everything else that is wrong with it, with row and column.
     """
-    parquet = upload.path.with_suffix(".parquet")
     wishes = {
         "schema": {name: _plain(wish) for name, wish in schema.items()},
         "parse": _plain(options),
-        "limits": _child_limits(limits),
     }
+    profile, parquet = read_in_child(upload.path, wishes, limits, "/file")
+    return ParsedUpload(upload.sha256, upload.n_bytes, profile, parquet)
+
+
+def read_in_child(
+    source: Path, wishes: dict[str, Any], limits: Limits, pointer: str
+) -> tuple[TableProfile, bytes]:
+    """Read a table in the limited child: its description, and the typed Parquet.
+
+    Raises:
+        SlopeError: as `parse_upload` does, with this pointer.
+    """
+    parquet = source.with_suffix(".parquet")
+    options = json.dumps(wishes | {"limits": _child_limits(limits)})
     try:
-        answer = _run_child(upload.path, parquet, json.dumps(wishes), limits)
+        answer = _run_child(source, parquet, options, limits, pointer)
         if "error" in answer:
-            raise _refusal(TableError.from_plain(answer["error"]))
-        profile = TableProfile.from_json(answer)
-        return ParsedUpload(upload.sha256, upload.n_bytes, profile, parquet.read_bytes())
+            raise _refusal(TableError.from_plain(answer["error"]), pointer)
+        return TableProfile.from_json(answer), parquet.read_bytes()
     finally:
         parquet.unlink(missing_ok=True)
 
@@ -90,7 +100,9 @@ def _child_limits(limits: Limits) -> dict[str, int]:
     }
 
 
-def _run_child(source: Path, parquet: Path, options: str, limits: Limits) -> dict[str, Any]:
+def _run_child(
+    source: Path, parquet: Path, options: str, limits: Limits, pointer: str
+) -> dict[str, Any]:
     module = "workers.tabular.ingest"
     command = [sys.executable, "-m", module, str(source), "--out", str(parquet), "--options", "-"]
     try:
@@ -104,9 +116,9 @@ def _run_child(source: Path, parquet: Path, options: str, limits: Limits) -> dic
             env=_child_environment(),
         )
     except subprocess.TimeoutExpired:
-        raise _unreadable() from None
+        raise _unreadable(pointer) from None
     if child.returncode not in (0, _EXIT_REFUSED):
-        raise _unreadable()
+        raise _unreadable(pointer)
     answer: dict[str, Any] = json.loads(child.stdout)
     return answer
 
@@ -116,12 +128,10 @@ def _child_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("SLOPE_")}
 
 
-def _refusal(error: TableError) -> InvalidRequestError:
-    problem = Problem("/file", error.code, _described(error), error.limit)
-    if error.code == "content_sniff":
+def _refusal(error: TableError, pointer: str) -> InvalidRequestError:
+    problem = Problem(pointer, error.code, _described(error), error.limit)
+    if error.code in ("content_sniff", "pickle_forbidden"):
         return UnsupportedMediaError([problem])
-    if error.code == "not_built":
-        return NotBuiltError([problem])
     return InvalidRequestError([problem])
 
 
@@ -132,6 +142,6 @@ def _described(error: TableError) -> str:
     return f"{detail} (column {error.column})." if is_named else f"{detail}."
 
 
-def _unreadable() -> InvalidRequestError:
+def _unreadable(pointer: str) -> InvalidRequestError:
     detail = "The file cannot be read within the limits of time and memory."
-    return InvalidRequestError([Problem("/file", "dataset_unreadable", detail)])
+    return InvalidRequestError([Problem(pointer, "dataset_unreadable", detail)])

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from service.errors import IntegrityError, InvalidRequestError, ModelCorruptError, Problem
+from service.errors import (
+    IntegrityError,
+    InvalidRequestError,
+    ModelCorruptError,
+    Problem,
+    UnsupportedMediaError,
+)
 from service.usecases.model_cache import LoadedModel
 from service.usecases.reports import find_model
 from workers.modelling.codec import CodecError, model_from_bytes
 from workers.modelling.fitted import NonFiniteOutputError, PredictionInputError
 from workers.tabular.csv_rows import prediction_rows
 from workers.tabular.errors import TableError
+from workers.tabular.npy_in import npy_layout, npy_rows
 from workers.tabular.options import IngestOptions
 
 if TYPE_CHECKING:
@@ -76,11 +83,28 @@ class Predictions:
             options = IngestOptions.from_plain(model.fitted.reading)
             columns = prediction_rows(body, options)
         except TableError as error:
-            detail = f"{error.detail[:1].upper()}{error.detail[1:]}."
-            raise InvalidRequestError([Problem("", error.code, detail, error.limit)]) from None
+            raise _refused(error) from None
         n_rows = max((len(column) for column in columns.values()), default=0)
         _check_count("", n_rows, n_rows * len(columns), self._limits)
         return _asked(model.fitted.predict_columns, columns, "/rows")
+
+    def answer_npy(self, model: LoadedModel, body: bytes) -> Answers:
+        """Return predictions for the rows of an NPY array; raises as `answer` does."""
+        try:
+            layout = npy_layout(body, len(body))
+            _check_count("", layout.rows, layout.rows * layout.columns, self._limits)
+            rows = npy_rows(body)
+        except TableError as error:
+            raise _refused(error) from None
+        return _asked(model.fitted.predict_inputs, rows, "/inputs")
+
+
+def _refused(error: TableError) -> InvalidRequestError:
+    detail = f"{error.detail[:1].upper()}{error.detail[1:]}."
+    problem = Problem("", error.code, detail, error.limit)
+    if error.code in ("content_sniff", "pickle_forbidden"):
+        return UnsupportedMediaError([problem])
+    return InvalidRequestError([problem])
 
 
 def _decoded(data: bytes, sha256: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -119,8 +119,17 @@ class FittedModel:
         return self._predict(self._reader.inputs(inputs))
 
     def predict_columns(self, columns: Mapping[str, Sequence[str | None]]) -> Predictions:
-        """Predict columns of text by feature name, None being a missing cell; raises alike."""
-        return self._predict(self._reader.columns(columns))
+        """Predict columns of text by feature name, None being a missing cell; raises alike.
+
+        A column of the target is not read, and warned of once.
+        """
+        answers = self._predict(self._reader.columns(columns))
+        ignored = tuple(
+            CellWarning(0, name, "target_ignored", None)
+            for name in names_of(self.target_name)
+            if name in columns
+        )
+        return replace(answers, warnings=ignored + answers.warnings) if ignored else answers
 
     def outputs(self, X: Array) -> Array:
         """The network's answers (N, K) for inputs (N, I)."""

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from workers.tabular.cells import Column, Kind
     from workers.tabular.csv_blocks import Block
     from workers.tabular.csv_dialect import Dialect
-    from workers.tabular.options import IngestOptions
+    from workers.tabular.options import IngestOptions, Limits
     from workers.tabular.types import ColumnType
 
 # What a wish for a type makes of a column before its first cell is seen.
-_WISHED_KINDS: dict[ColumnType, Kind] = {
+WISHED_KINDS: dict[ColumnType, Kind] = {
     "numeric": "integer",
     "boolean": "truth",
     "datetime": "datetime",
@@ -25,7 +25,7 @@ _WISHED_KINDS: dict[ColumnType, Kind] = {
     "text": "string",
     "ignore": "string",
 }
-_BAD_CELL = {
+BAD_CELL = {
     "numeric": ("bad_number", "not a number"),
     "boolean": ("bad_boolean", "none of true, false, yes, no, t, f, y, n, 1, 0"),
     "datetime": ("bad_datetime", "not an ISO 8601 date or date and time"),
@@ -51,7 +51,7 @@ class ColumnReader:
         for name in self._dialect.names:
             wished = self._options.wish(name).type
             self.kinds[name] = (
-                _WISHED_KINDS[wished] if wished else classify(cells[name], self._dialect.decimal)
+                WISHED_KINDS[wished] if wished else classify(cells[name], self._dialect.decimal)
             )
 
     def read_cells(self, block: Block) -> dict[str, Cells]:
@@ -112,7 +112,7 @@ class ColumnReader:
             return column
         found = classify(cells, self._dialect.decimal)
         wished = self._options.wish(name).type
-        if wished in _BAD_CELL and not (wished == "numeric" and found == "float"):
+        if wished in BAD_CELL and not (wished == "numeric" and found == "float"):
             raise self._bad_cell(name, cells, block)
         self.kinds[name] = join(self.kinds[name], found)
         return cells.indices
@@ -122,17 +122,25 @@ class ColumnReader:
         kind: Kind = "float" if wished == "numeric" else self.kinds[name]
         index = first_misfit(cells, kind, self._dialect.decimal)
         row, line = self.n_rows + index + 1, line_of_record(block, self._dialect.marks, index)
-        code, what = _BAD_CELL[wished or ""]
+        code, what = BAD_CELL[wished or ""]
         return TableError(
             code, f"row {row} (line {line}): the cell is {what}", row=row, line=line, column=name
         )
 
     def _count(self, n_rows: int) -> None:
         self.n_rows += n_rows
-        limits = self._options.limits
-        if self.n_rows > limits.rows:
-            detail = f"the file has more than {limits.rows} rows"
-            raise TableError("too_many_rows", detail, limit=limits.rows)
-        if self.n_rows * len(self._dialect.names) > limits.cells:
-            detail = f"the file has more than {limits.cells} cells"
-            raise TableError("too_many_cells", detail, limit=limits.cells)
+        check_size(self.n_rows, len(self._dialect.names), self._options.limits)
+
+
+def check_size(n_rows: int, n_columns: int, limits: Limits) -> None:
+    """Refuse a table that is too large.
+
+    Raises:
+        TableError: too_many_rows, too_many_cells.
+    """
+    if n_rows > limits.rows:
+        detail = f"the file has more than {limits.rows} rows"
+        raise TableError("too_many_rows", detail, limit=limits.rows)
+    if n_rows * n_columns > limits.cells:
+        detail = f"the file has more than {limits.cells} cells"
+        raise TableError("too_many_cells", detail, limit=limits.cells)

@@ -64,7 +64,7 @@ def detect_dialect(source: CsvSource, parse: ParseWish, limits: Limits) -> Diale
         names = tuple(f"column_{number}" for number in range(1, len(record.cells) + 1))
         return Dialect(marks, names, 1, parse.decimal or ".")
     names = tuple(name.strip(BLANKS) for name in record.cells)
-    _check_names(names, limits)
+    check_names(names, limits)
     return Dialect(marks, names, record.last_line + 1, parse.decimal or ".")
 
 
@@ -119,7 +119,12 @@ def _agreement(text: str, marks: Marks) -> tuple[float, int]:
     return Counter(complete)[widths[0]] / len(complete), widths[0]
 
 
-def _check_names(names: tuple[str, ...], limits: Limits) -> None:
+def check_names(names: tuple[str, ...], limits: Limits) -> None:
+    """Refuse names that cannot tell columns apart.
+
+    Raises:
+        TableError: empty_column_name, column_name_too_long, duplicate_column.
+    """
     seen: set[str] = set()
     for position, name in enumerate(names, start=1):
         if not name:

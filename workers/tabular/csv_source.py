@@ -3,35 +3,12 @@
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from workers.tabular.errors import TableError
-
-_HEAD_BYTES = 4096
-
-# How the formats begin that are often sent with the name of a CSV file.
-_OTHER_CONTENT = {
-    b"\x1f\x8b": "gzip",
-    b"PK\x03\x04": "a zip archive or an Excel workbook",
-    b"PK\x05\x06": "a zip archive",
-    b"%PDF": "PDF",
-    b"\x7fELF": "a program",
-    b"MZ\x90": "a program",
-    b"\xd0\xcf\x11\xe0": "an Office document",
-    b"BZh": "bzip2",
-    b"\xfd7zXZ": "xz",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"7z\xbc\xaf": "7-Zip",
-    b"\x89PNG": "an image",
-    b"\xff\xd8\xff": "an image",
-    b"\x89HDF": "HDF5",
-    b"SQLite format 3\0": "SQLite",
-}
-_FORMATS_TO_COME = {b"PAR1": "Parquet", b"\x93NUMPY": "NPY", b"ARROW1": "Arrow"}
-_JSON = re.compile(rb'(\xef\xbb\xbf)?\s*(\[\s*[\[{"\d\]-]|\{\s*["}])')
+from workers.tabular.formats import HEAD_BYTES, DatasetFormat, find_format
 
 _UTF16_OR_32_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 
@@ -48,10 +25,14 @@ class ByteStream(Protocol):
 
 @dataclass(frozen=True)
 class CsvSource:
-    """A file that can be opened again and again; `codec` None is UTF-8."""
+    """A file that can be opened again and again; `codec` None is UTF-8.
+
+    `format` is what its owner says that it is; None leaves it to its first bytes.
+    """
 
     open_bytes: Callable[[], BinaryIO]
     codec: str | None = None
+    format: DatasetFormat | None = None
 
     def open(self) -> ByteStream:
         """The file in UTF-8 from its first byte; a byte-order mark of UTF-8 is still in it."""
@@ -64,19 +45,14 @@ class CsvSource:
         """Refuse what is no CSV file by its first bytes.
 
         Raises:
-            TableError: content_sniff for an archive, a document or a program, not_built for the
-                table formats that are not read yet, encoding for UTF-16 and UTF-32 unannounced.
+            TableError: content_sniff for an archive, a document, a program or a table in another
+                format, pickle_forbidden, encoding for UTF-16 and UTF-32 unannounced.
         """
         with self.open_bytes() as stream:
-            head = stream.read(_HEAD_BYTES)
-        for magic, name in _OTHER_CONTENT.items():
-            if head.startswith(magic):
-                raise TableError("content_sniff", f"the file is {name}, not CSV")
-        for magic, name in _FORMATS_TO_COME.items():
-            if head.startswith(magic):
-                raise TableError("not_built", f"the file is {name}: only CSV is read so far")
-        if _JSON.match(head):
-            raise TableError("not_built", "the file is JSON: only CSV is read so far")
+            head = stream.read(HEAD_BYTES)
+        found = find_format(head, self.format)
+        if found not in ("csv", "tsv"):
+            raise TableError("content_sniff", f"the file is {found}, not CSV")
         if self.codec is None:
             _check_unicode_width(head)
 

@@ -8,12 +8,15 @@ TableError
     limit     the limit that was passed
 
 The codes, by where they come from:
-    the file as a whole   content_sniff, not_built, encoding, nul_character, dataset_empty,
-                          dataset_unreadable
+    the file as a whole   content_sniff, pickle_forbidden, encoding, nul_character, dataset_empty,
+                          dataset_unreadable, parquet_invalid, npy_invalid, npy_size_mismatch,
+                          json_syntax, json_not_rows
     its shape             ragged_row, csv_line_too_long, csv_field_too_long, csv_unclosed_quote,
-                          too_many_rows, too_many_columns, too_many_cells
+                          json_row_too_long, too_many_rows, too_many_columns, too_many_cells
     its header            duplicate_column, empty_column_name, column_name_too_long
-    its cells             bad_number, bad_boolean, bad_datetime
+    its cells             bad_number, bad_boolean, bad_datetime, mixed_types, nested_value,
+                          field_too_long, column_type, dtype_unsupported, out_of_range,
+                          json_duplicate_key, json_nonfinite, json_invalid_unicode
     the wishes about it   parse_option, schema_option, unknown_column
 """
 

@@ -14,6 +14,7 @@ import json
 import resource
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -22,10 +23,16 @@ import pyarrow as pa
 from workers.tabular.csv_ingest import ingest_csv
 from workers.tabular.csv_source import CsvSource
 from workers.tabular.errors import TableError
+from workers.tabular.formats import HEAD_BYTES, find_format
+from workers.tabular.json_rows import json_columns
+from workers.tabular.npy_in import npy_blocks
 from workers.tabular.options import IngestOptions
+from workers.tabular.parquet_in import parquet_blocks
 from workers.tabular.statistics import describe
+from workers.tabular.typed_ingest import ingest_blocks
 
 if TYPE_CHECKING:
+    from workers.tabular.formats import DatasetFormat
     from workers.tabular.options import Limits
     from workers.tabular.profile import TableProfile
 
@@ -43,16 +50,40 @@ def ingest(path: Path, options: IngestOptions, out: Path) -> TableProfile:
     Raises:
         TableError: the first thing that is wrong with the file; `out` is then gone.
     """
+    with path.open("rb") as file:
+        found = find_format(file.read(HEAD_BYTES), options.parse.format)
     try:
-        source = CsvSource(lambda: path.open("rb"), options.parse.codec)
-        dialect = ingest_csv(source, options, out)
-        return describe(out, options, dialect)
+        if found in ("csv", "tsv"):
+            return _ingest_text(path, options, out)
+        _ingest_values(path, found, options, out)
+        return replace(describe(out, options, None), format=found)
     except (pa.ArrowException, MemoryError) as error:
         out.unlink(missing_ok=True)
-        raise TableError("dataset_unreadable", _reason(error, options.limits)) from error
+        raise TableError("dataset_unreadable", _reason(error, found, options.limits)) from error
     except TableError:
         out.unlink(missing_ok=True)
         raise
+
+
+def _ingest_text(path: Path, options: IngestOptions, out: Path) -> TableProfile:
+    if options.parse.format == "tsv" and options.parse.delimiter is None:
+        options = replace(options, parse=replace(options.parse, delimiter="\t"))
+    source = CsvSource(lambda: path.open("rb"), options.parse.codec, options.parse.format)
+    dialect = ingest_csv(source, options, out)
+    has_tabs = dialect.marks.delimiter == b"\t" and len(dialect.names) > 1
+    is_tsv = has_tabs if options.parse.format is None else options.parse.format == "tsv"
+    return replace(describe(out, options, dialect), format="tsv" if is_tsv else "csv")
+
+
+def _ingest_values(path: Path, found: DatasetFormat, options: IngestOptions, out: Path) -> None:
+    limits = options.limits
+    if found == "npy":
+        ingest_blocks(lambda: npy_blocks(path, limits), options, out)
+    elif found == "parquet":
+        ingest_blocks(lambda: parquet_blocks(path, limits), options, out, "column_type")
+    else:
+        is_lines = found == "ndjson"
+        ingest_blocks(lambda: json_columns(path, limits, is_lines=is_lines), options, out)
 
 
 def limit_process(limits: Limits) -> None:
@@ -105,10 +136,10 @@ def _lower(kind: int, soft: int, hard: int) -> None:
     resource.setrlimit(kind, (soft, hard))
 
 
-def _reason(error: Exception, limits: Limits) -> str:
+def _reason(error: Exception, found: DatasetFormat, limits: Limits) -> str:
     if isinstance(error, MemoryError):
         return f"the file takes more than {limits.memory_bytes} bytes of memory to read"
-    return "the file cannot be read as CSV"
+    return f"the file cannot be read as {found}"
 
 
 if __name__ == "__main__":

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, TypeVar, get_args
 
 from workers.tabular.errors import TableError
+from workers.tabular.formats import DatasetFormat
 from workers.tabular.types import MISSING_TOKENS, ColumnType
 
 T = TypeVar("T")
@@ -70,6 +71,7 @@ class ParseWish:
     encoding: str | None = None
     header: bool = True
     decimal: str | None = None
+    format: DatasetFormat | None = None
 
     def __post_init__(self) -> None:
         one_character = {"delimiter": self.delimiter, "quote": self.quote or None}
@@ -80,6 +82,9 @@ class ParseWish:
             raise TableError("parse_option", "decimal must be a point or a comma")
         if self.delimiter is not None and self.delimiter in (self.quote, self.decimal):
             raise TableError("parse_option", "delimiter must differ from quote and decimal")
+        if self.format is not None and self.format not in get_args(DatasetFormat):
+            allowed = ", ".join(get_args(DatasetFormat))
+            raise TableError("parse_option", f"format must be one of {allowed}")
         if self.encoding is not None and _codec(self.encoding) not in ENCODINGS:
             raise TableError("parse_option", f"encoding must be one of {', '.join(ENCODINGS)}")
 
@@ -104,9 +109,11 @@ class IngestOptions:
     def reading(self) -> dict[str, Any]:
         """How cells are told apart, as plain data: what later rows must be read with, too."""
         missing = {name: w.missing for name, w in self.schema.items() if w.missing is not None}
+        # Later rows may come in another format.
+        parse = asdict(replace(self.parse, format=None))
         return {
             "schema": {name: {"missing": list(tokens)} for name, tokens in missing.items()},
-            "parse": {key: value for key, value in asdict(self.parse).items() if value is not None},
+            "parse": {key: value for key, value in parse.items() if value is not None},
         }
 
     @classmethod

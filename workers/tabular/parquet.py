@@ -82,6 +82,12 @@ def reading_of(table: pa.Table) -> dict[str, Any]:
     return reading
 
 
+def stored_reading(data: bytes | pa.Buffer) -> dict[str, Any]:
+    """How the text of a stored table was read, without reading the table."""
+    schema = pq.ParquetFile(pa.BufferReader(data)).schema_arrow
+    return reading_of(schema.empty_table())
+
+
 def mapped(file: BufferedRandom) -> pa.Buffer:
     """The content of a file, which may be closed: memory is only lent its pages."""
     file.flush()

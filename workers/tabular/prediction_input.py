@@ -78,7 +78,11 @@ class InputReader:
         return self._read(inputs, self._json, "/inputs", range(width))
 
     def columns(self, columns: Mapping[str, Sequence[str | None]]) -> Features:
-        """Columns of text by feature name, None being missing; pointers as for `rows`."""
+        """Columns of text by feature name, None being missing; pointers as for `rows`.
+
+        A file often still holds what is to be predicted: a column of a target is not read.
+        """
+        columns = {name: column for name, column in columns.items() if name not in self._targets}
         if set(columns) != self._known:
             raise PredictionInputError(self._wrong_names(columns, "/columns"))
         if len({len(column) for column in columns.values()}) > 1:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
+from workers.tabular.formats import DatasetFormat
 from workers.tabular.types import ColumnType
 
 
@@ -74,7 +75,7 @@ class TableProfile:
     rows: int
     columns: tuple[ColumnProfile, ...]
     warnings: tuple[TableWarning, ...]
-    format: Literal["csv"] = "csv"
+    format: DatasetFormat = "csv"
 
     def column(self, name: str) -> ColumnProfile | None:
         """The column of that name, or None."""

@@ -24,16 +24,17 @@ if TYPE_CHECKING:
 _CELLS_AT_ONCE = 4_000_000
 
 
-def describe(path: Path, options: IngestOptions, dialect: Dialect) -> TableProfile:
-    """The types, statistics and warnings of the table at `path`."""
+def describe(path: Path, options: IngestOptions, dialect: Dialect | None) -> TableProfile:
+    """The types, statistics and warnings of the table at `path`; `dialect` if it came as CSV."""
+    decimal = dialect.decimal if dialect else options.parse.decimal or "."
     columns: list[ColumnProfile] = []
-    warnings = _dialect_warnings(dialect, options)
+    warnings = _dialect_warnings(dialect, options) if dialect else []
     digests: RowDigests | None = None
     n_rows = 0
     for name, column in _columns(path):
         n_rows = len(column)
         digests = digests or RowDigests(n_rows)
-        profile, warning = _profile(name, column, digests, options, dialect.decimal)
+        profile, warning = _profile(name, column, digests, options, decimal)
         columns.append(profile)
         warnings += [warning] if warning else _constancy_warnings(profile)
     n_duplicates = digests.n_duplicates() if digests and len(columns) > 1 else 0

@@ -46,5 +46,6 @@ def test_an_unusual_file_is_read_as_expected(case: DatasetCase, tmp_path: Path) 
     profile = _ingest(case, tmp_path)
     types = {column.name: column.type for column in profile.columns}
     assert profile.rows == case.accepted["rows"]
+    assert profile.format == case.accepted.get("format", profile.format)
     assert types | case.accepted.get("types", {}) == types
     assert {w.code for w in profile.warnings} >= set(case.accepted.get("warnings", []))

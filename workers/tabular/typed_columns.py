@@ -1,0 +1,199 @@
+"""Blocks of columns that come with types of their own, made columns of known kinds.
+
+Text among them, and every column with a wish that its own type does not fulfil, is read by the
+rules for the text of CSV. The rest keeps its type.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from workers.tabular.cells import (
+    LARGEST_EXACT_INTEGER,
+    STORED_TYPES,
+    Cells,
+    classify,
+    convert,
+    first_misfit,
+    integers,
+    join,
+)
+from workers.tabular.csv_columns import BAD_CELL, WISHED_KINDS, check_size
+from workers.tabular.errors import TableError
+from workers.tabular.value_texts import as_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from workers.tabular.cells import Column, Kind
+    from workers.tabular.options import IngestOptions
+    from workers.tabular.types import ColumnType
+
+Family: TypeAlias = Literal["missing", "number", "boolean", "time", "text"]
+
+_FAMILY_OF_WISH: dict[ColumnType, Family] = {
+    "numeric": "number",
+    "boolean": "boolean",
+    "datetime": "time",
+}
+
+
+class TypedReader:
+    """Reads the blocks of a table in their order.
+
+    `kinds` is what the columns are taken for; it widens where a block has a cell that does not fit.
+    `n_rows` counts the rows of the blocks read.
+    """
+
+    def __init__(
+        self,
+        options: IngestOptions,
+        kinds: Mapping[str, Kind] | None = None,
+        too_long: str = "field_too_long",
+    ) -> None:
+        self._options = options
+        self._decimal = options.parse.decimal or "."
+        self._too_long = too_long
+        self._families: dict[str, Family] = {}
+        self.kinds: dict[str, Kind] = dict(kinds or {})
+        self.n_rows = 0
+
+    def read(self, block: Mapping[str, Column]) -> dict[str, Column]:
+        """The columns of the block in the stored types of `kinds`, widened first where needed.
+
+        Raises:
+            TableError: mixed_types; bad_number, bad_boolean, bad_datetime; nul_character;
+                too_many_rows, too_many_cells, and `too_long` for a text beyond its limit.
+        """
+        columns = {name: self._read(name, values) for name, values in block.items()}
+        self.n_rows += len(next(iter(columns.values())))
+        check_size(self.n_rows, len(columns), self._options.limits)
+        return columns
+
+    def _read(self, name: str, values: Column) -> Column:
+        family = family_of(values)
+        self._check_family(name, family, values)
+        wish = self._options.wish(name)
+        is_wished = wish.type is None or _FAMILY_OF_WISH.get(wish.type) == family
+        if family == "text" or wish.missing is not None or not is_wished:
+            return self._from_text(name, values)
+        found, column = self._natural(name, values)
+        return self._fit(name, found, column)
+
+    def _check_family(self, name: str, family: Family, values: Column) -> None:
+        if family == "missing":
+            return
+        known = self._families.setdefault(name, family)
+        if family != known:
+            index = values.is_valid().index(True).as_py()
+            raise mixed_types(name, self.n_rows + index + 1)
+
+    def _natural(self, name: str, values: Column) -> tuple[Kind, Column]:
+        family = family_of(values)
+        if family == "missing":
+            return "empty", values
+        if family == "boolean":
+            return "boolean", values
+        if family == "time":
+            return "datetime", _moments(values)
+        if pa.types.is_integer(values.type):
+            return _whole(values)
+        return self._fractions(name, values)
+
+    def _fractions(self, name: str, values: Column) -> tuple[Kind, Column]:
+        numbers = values.cast(pa.float64())
+        numbers = pc.if_else(pc.is_nan(numbers), pa.scalar(None, pa.float64()), numbers)
+        is_infinite: Any = pc.is_inf(numbers)
+        if pc.any(is_infinite).as_py():
+            row = self.n_rows + is_infinite.index(True).as_py() + 1
+            detail = f"row {row}: the number is not finite"
+            raise TableError("bad_number", detail, row=row, column=name)
+        if numbers.null_count == len(numbers):
+            return "empty", numbers
+        whole = integers(numbers)
+        return ("float", numbers) if whole is None else ("integer", whole)
+
+    def _fit(self, name: str, found: Kind, column: Column) -> Column:
+        known = self.kinds.get(name, "empty")
+        self.kinds[name] = join(known, found)
+        stored = STORED_TYPES[self.kinds[name]]
+        if found == "empty":
+            missing: Column = pa.nulls(len(column), pa.null())
+            return missing.cast(stored)
+        # An integer that was taken for a fraction; else the kind was wrong, and nothing is kept.
+        return column.cast(stored) if self.kinds[name] == "float" else column
+
+    def _from_text(self, name: str, values: Column) -> Column:
+        texts = as_texts(values)
+        self._check_texts(name, texts)
+        wish = self._options.wish(name)
+        cells = Cells.clean(texts, wish.missing_tokens)
+        if name not in self.kinds:
+            kind = WISHED_KINDS[wish.type] if wish.type else classify(cells, self._decimal)
+            self.kinds[name] = kind
+        column = convert(cells, self.kinds[name], self._decimal)
+        if column is not None:
+            return column
+        found = classify(cells, self._decimal)
+        if wish.type in BAD_CELL and not (wish.type == "numeric" and found == "float"):
+            raise self._bad_cell(name, cells, wish.type)
+        self.kinds[name] = join(self.kinds[name], found)
+        return cells.indices
+
+    def _bad_cell(self, name: str, cells: Cells, wished: ColumnType) -> TableError:
+        kind: Kind = "float" if wished == "numeric" else self.kinds[name]
+        row = self.n_rows + first_misfit(cells, kind, self._decimal) + 1
+        code, what = BAD_CELL[wished]
+        return TableError(code, f"row {row}: the cell is {what}", row=row, column=name)
+
+    def _check_texts(self, name: str, texts: Any) -> None:
+        limit = self._options.limits.field_bytes
+        too_long: Column = pc.greater(pc.binary_length(texts.dictionary), pa.scalar(limit))
+        if pc.any(too_long).as_py():
+            row = self._row_of(texts, too_long)
+            detail = f"row {row}: the text is longer than {limit} bytes"
+            raise TableError(self._too_long, detail, row=row, column=name, limit=limit)
+        with_nul = pc.match_substring(texts.dictionary, "\0")
+        if pc.any(with_nul).as_py():
+            row = self._row_of(texts, with_nul)
+            detail = f"row {row}: the text holds a NUL character"
+            raise TableError("nul_character", detail, row=row, column=name)
+
+    def _row_of(self, texts: Any, flags: Column) -> int:
+        index: int = flags.take(texts.indices).index(True).as_py()
+        return self.n_rows + index + 1
+
+
+def family_of(values: Column) -> Family:
+    """What the values are, apart from how exactly they are kept."""
+    kind = values.type
+    if values.null_count == len(values):
+        return "missing"
+    if pa.types.is_boolean(kind):
+        return "boolean"
+    if pa.types.is_temporal(kind):
+        return "time"
+    return "number" if pa.types.is_integer(kind) or pa.types.is_floating(kind) else "text"
+
+
+def mixed_types(column: str, row: int) -> TableError:
+    """The refusal of a column whose values are not all of one type."""
+    detail = f"row {row}: the value is of another type than those above it"
+    return TableError("mixed_types", detail, row=row, column=column)
+
+
+def _whole(values: Column) -> tuple[Kind, Column]:
+    least, greatest = pc.min(values).as_py(), pc.max(values).as_py()
+    if max(-least, greatest) <= LARGEST_EXACT_INTEGER:
+        return "integer", values.cast(pa.int64())
+    return "float", values.cast(pa.float64(), safe=False)
+
+
+def _moments(values: Column) -> Column:
+    # Safe only where nothing is cut off: stored moments are microseconds, in UTC.
+    return values.cast(pa.timestamp("us", getattr(values.type, "tz", None)), safe=False).cast(
+        pa.timestamp("us")
+    )

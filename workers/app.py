@@ -33,8 +33,10 @@ from service.store.blobs import Blobs
 from service.store.broker import QUEUES, Broker, celery_settings
 from service.store.db import Sessions, make_engine
 from service.store.tolerant_transport import register
+from service.usecases.bells import Bells
 from service.usecases.hearing import Hearing
 from service.usecases.leases import Leases
+from service.usecases.outages import Outages
 from service.usecases.reconcile import Reconciler
 from service.usecases.workers import WorkerIdentity, Workers
 from workers.computing import DeviceError, DeviceFacts, check, kernels_for
@@ -88,7 +90,8 @@ def presence() -> Presence:
         speed=_speed(),
         numerics=facts.numerics,
     )
-    reconciler = Reconciler(sessions, broker, limits.runs_running)
+    outages = Outages(sessions, SystemClock().monotonic_s, every_s=INTERVAL_S)
+    reconciler = Reconciler(sessions, broker, outages, limits.runs_running)
     ledger = Ledger(sessions, Workers(sessions), reconciler, Hearing(sessions, broker))
     return Presence(identity, ledger, ear, end=_end)
 
@@ -122,6 +125,8 @@ def runner() -> Runner:
     engine = make_engine(
         settings.resolved_database_url,
         statement_timeout_s=_STATEMENT_TIMEOUT_S,
+        # For claims: of a run that is held its watchdog, after two leases, ends the process first.
+        answer_timeout_s=max(_STATEMENT_TIMEOUT_S, 3 * settings.lease_seconds),
         # One connection for the training, one for its heartbeat.
         pool_size=2,
     )
@@ -138,7 +143,7 @@ def runner() -> Runner:
         lease_s=settings.lease_seconds,
         clock=SystemClock(),
         is_draining=lambda: _drain_flag[0] != 0 or termination.is_wanted,
-        ring_next=Reconciler(sessions, broker, limits.runs_running).ring,
+        ring_next=Bells(sessions, broker, limits.runs_running).ring_all,
         scratch=Scratch(settings.state_dir),
         kernels=kernels_for(settings.device),
     )

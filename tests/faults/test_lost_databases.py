@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("lost-databases")
 
 REFUSED_S = 3.0
+LEASE_S = 3.0
 _SETTINGS = {
-    "SLOPE_LEASE_SECONDS": "3",
+    "SLOPE_LEASE_SECONDS": f"{LEASE_S:g}",
     "SLOPE_WORKER_PROCESSES": "1",
     "SLOPE_LIMIT_REQUESTS_PER_SECOND": "1000",
     "SLOPE_LIMIT_REQUEST_BURST": "1000",
@@ -118,6 +119,22 @@ def test_a_training_outlives_a_crash_of_its_database(
     service.release("6-inside")
     database.start()
     undisturbed.check(run_id, faults=1)
+
+
+def test_a_holder_that_lives_is_not_reaped_after_an_outage(
+    service: FaultyService, undisturbed: Undisturbed, database: PostgresServer
+) -> None:
+    service.hold("6-inside")
+    run_id = service.start_run(undisturbed.dataset_id)
+    service.await_held("6-inside")
+    database.stop(signal.SIGQUIT)
+    expired_s = time.monotonic() + 2 * LEASE_S
+    service.await_that(time.monotonic, lambda now_s: now_s > expired_s)
+    database.start()
+    # The lease has expired, and everybody who reconciles is about to see it.
+    service.release("6-inside")
+    run = undisturbed.check(run_id, faults=0)
+    assert run["attempt"] == 1
 
 
 def test_the_api_says_that_its_database_is_down(

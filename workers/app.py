@@ -46,6 +46,7 @@ from workers.machine import memory_bytes
 from workers.modelling.scratch import Scratch
 from workers.presence import INTERVAL_S, Ledger, Presence
 from workers.runner import Runner
+from workers.tabular.parquet import use_system_memory
 from workers.termination import Termination
 
 _log = logging.getLogger(__name__)
@@ -214,6 +215,7 @@ def _share_memory(**_: Any) -> None:
 def _prepare_process(**_: Any) -> None:
     if any(library["num_threads"] != 1 for library in threadpool_info()):
         raise RuntimeError("set OPENBLAS_NUM_THREADS=1: bits depend on the number of threads")
+    use_system_memory()
     # The device first: what its libraries keep is not for the runs to pay.
     runner()
     _limit_memory(_MEMORY_MARGIN * limits.run_memory_bytes)

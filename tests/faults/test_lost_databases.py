@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select
 
+from service.schemas.runs import TERMINAL
 from service.store import migrate
 from service.store.db import Sessions, make_engine
 from service.store.tables import RunRow
@@ -28,6 +29,7 @@ pytestmark = pytest.mark.xdist_group("lost-databases")
 
 REFUSED_S = 3.0
 LEASE_S = 3.0
+RUNG_S = 10.0
 _SETTINGS = {
     "SLOPE_LEASE_SECONDS": f"{LEASE_S:g}",
     "SLOPE_WORKER_PROCESSES": "1",
@@ -199,8 +201,9 @@ def test_a_request_that_is_cut_at_commit_can_be_sent_again(
     assert ("idempotency-replayed" in answer.headers) is is_answered
     with sessions.read() as session:
         assert session.scalar(select(func.count(RunRow.id))) == n_before + 1
-    # Its bell may not have been rung, and is rung again in half a minute: not waited for.
-    service.client.post(f"/v1/runs/{answer.json()['id']}/cancel").raise_for_status()
+    # Its bell may not have been rung, and is rung by the reconciler then.
+    service.await_run(answer.json()["id"], "running", *TERMINAL, timeout_s=RUNG_S)
+    undisturbed.check(answer.json()["id"], faults=0)
 
 
 def test_a_worker_behind_a_black_hole_lets_go(

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -35,7 +35,8 @@ def test_a_catalogue_is_listed_whole_or_by_name(server: ScriptedServer, slope: S
 
 
 def test_the_service_tells_how_it_stands(server: ScriptedServer, slope: Slope) -> None:
-    worker = examples.STATUS["workers"][0] | {"deaf": True}
+    workers: Any = examples.STATUS["workers"]
+    worker = workers[0] | {"deaf": True}
     server.on("GET", "/v1/status", Answer(examples.STATUS | {"broker": False, "workers": [worker]}))
     lines = [line.split() for line in slope("status").out.splitlines()]
     assert ["broker", "away"] in lines

@@ -38,6 +38,7 @@ from service.usecases.projects import SCOPES, Principal, Projects
 from service.usecases.reports import Reports
 from service.usecases.runs import Runs
 from service.usecases.traces import Traces
+from workers.tabular.parquet import use_system_memory
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -83,6 +84,7 @@ def create() -> ASGIApp:
     settings, limits = load_settings(os.environ)
     configure_logs(settings.log_format)
     _check_threads()
+    use_system_memory()
     return create_app(compose(settings, limits))
 
 

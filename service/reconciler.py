@@ -18,6 +18,7 @@ from service.store.blobs import Blobs
 from service.store.broker import Broker
 from service.store.db import Sessions, make_engine
 from service.usecases.hearing import CANARY_S, Hearing
+from service.usecases.outages import Outages
 from service.usecases.reconcile import Reconciler
 from service.usecases.sweep import Sweep
 
@@ -39,14 +40,15 @@ def main(environ: Mapping[str, str]) -> int:
     write_pid(settings.state_dir, "reconciler", os.getpid())
     sessions = Sessions(make_engine(settings.resolved_database_url, pool_size=1))
     broker = Broker(settings.resolved_redis_url)
-    reconciler = Reconciler(sessions, broker, limits.runs_running)
+    clock = SystemClock()
+    outages = Outages(sessions, clock.monotonic_s, every_s=_TICK_S)
+    reconciler = Reconciler(sessions, broker, outages, limits.runs_running)
     duties = (
         Duty(lambda: log_reconciled(reconciler.reconcile())),
         Duty(Hearing(sessions, broker).ring_canaries, CANARY_S),
         Duty(lambda: _log.info("swept %s", Sweep(sessions, Blobs()).sweep()), _SWEEP_S),
     )
     signals = SignalQueue(*STOP)
-    clock = SystemClock()
     is_away = False
     while True:
         try:

@@ -33,8 +33,10 @@ from service.store.blobs import Blobs
 from service.store.broker import QUEUES, Broker, celery_settings
 from service.store.db import Sessions, make_engine
 from service.store.tolerant_transport import register
+from service.usecases.bells import Bells
 from service.usecases.hearing import Hearing
 from service.usecases.leases import Leases
+from service.usecases.outages import Outages
 from service.usecases.reconcile import Reconciler
 from service.usecases.workers import WorkerIdentity, Workers
 from workers.computing import DeviceError, DeviceFacts, check, kernels_for
@@ -44,6 +46,7 @@ from workers.machine import memory_bytes
 from workers.modelling.scratch import Scratch
 from workers.presence import INTERVAL_S, Ledger, Presence
 from workers.runner import Runner
+from workers.tabular.parquet import use_system_memory
 from workers.termination import Termination
 
 _log = logging.getLogger(__name__)
@@ -88,7 +91,8 @@ def presence() -> Presence:
         speed=_speed(),
         numerics=facts.numerics,
     )
-    reconciler = Reconciler(sessions, broker, limits.runs_running)
+    outages = Outages(sessions, SystemClock().monotonic_s, every_s=INTERVAL_S)
+    reconciler = Reconciler(sessions, broker, outages, limits.runs_running)
     ledger = Ledger(sessions, Workers(sessions), reconciler, Hearing(sessions, broker))
     return Presence(identity, ledger, ear, end=_end)
 
@@ -122,6 +126,8 @@ def runner() -> Runner:
     engine = make_engine(
         settings.resolved_database_url,
         statement_timeout_s=_STATEMENT_TIMEOUT_S,
+        # For claims: of a run that is held its watchdog, after two leases, ends the process first.
+        answer_timeout_s=max(_STATEMENT_TIMEOUT_S, 3 * settings.lease_seconds),
         # One connection for the training, one for its heartbeat.
         pool_size=2,
     )
@@ -138,7 +144,7 @@ def runner() -> Runner:
         lease_s=settings.lease_seconds,
         clock=SystemClock(),
         is_draining=lambda: _drain_flag[0] != 0 or termination.is_wanted,
-        ring_next=Reconciler(sessions, broker, limits.runs_running).ring,
+        ring_next=Bells(sessions, broker, limits.runs_running).ring_all,
         scratch=Scratch(settings.state_dir),
         kernels=kernels_for(settings.device),
     )
@@ -209,6 +215,7 @@ def _share_memory(**_: Any) -> None:
 def _prepare_process(**_: Any) -> None:
     if any(library["num_threads"] != 1 for library in threadpool_info()):
         raise RuntimeError("set OPENBLAS_NUM_THREADS=1: bits depend on the number of threads")
+    use_system_memory()
     # The device first: what its libraries keep is not for the runs to pay.
     runner()
     _limit_memory(_MEMORY_MARGIN * limits.run_memory_bytes)

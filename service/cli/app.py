@@ -17,6 +17,7 @@ from service.cli.output import report_error
 from service.cli.predict import predict
 from service.cli.runs import runs
 from service.cli.serve import serve
+from service.cli.status import status
 from service.cli.trace import trace
 from service.cli.train import train, watch
 from service.client import ApiError, ClientError, ServerError
@@ -43,6 +44,7 @@ app.command()(watch)
 app.command()(predict)
 app.command()(catalog)
 app.command()(trace)
+app.command()(status)
 app.add_typer(runs, name="runs")
 app.add_typer(models, name="models")
 

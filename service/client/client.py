@@ -14,6 +14,7 @@ from service.client.request import get, segment
 from service.client.runs import Runs
 from service.client.transport import Patience, Transport
 from service.schemas.catalog import CatalogEntry
+from service.schemas.service import ServiceStatus
 from service.schemas.wire import Page
 
 if TYPE_CHECKING:
@@ -61,6 +62,10 @@ class Client:
     def catalog(self, subject: Subject) -> list[CatalogEntry]:
         """Return what there is of activations, losses, optimizers, schedules and so on."""
         return self._transport.read(get(f"/v1/catalog/{segment(subject)}"), Page[CatalogEntry]).data
+
+    def status(self) -> ServiceStatus:
+        """Return which parts are there, how long runs of the project wait, who trains them."""
+        return self._transport.read(get("/v1/status"), ServiceStatus)
 
     def is_ready(self) -> bool:
         """Tell, asking once, whether database, broker and a worker are there."""

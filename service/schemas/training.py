@@ -66,6 +66,8 @@ class TrainingWish(Wire):
     shuffle: bool = True
     precision: OrAuto[Precision] = "auto"
     checkpoint_every: OrAuto[Epochs | None] = "auto"
+    """A checkpoint after every so many epochs, besides the usual ones; null: the usual ones alone.
+    "auto" is null, and for a continued run what its parent had."""
 
     def wishes(self) -> dict[str, Any]:
         """Return only what the user decided, by field name of the engine's TrainingSpec."""

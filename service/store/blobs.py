@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, exists, insert, select
+from sqlalchemy import delete, exists, insert, select, update
 
 from service.errors import IntegrityError
 from service.store.db import upsert
@@ -52,6 +52,11 @@ class Blobs:
             session.execute(delete(BlobChunkRow).where(BlobChunkRow.sha256 == sha256))
             _write_chunks(session, sha256, data)
         return sha256
+
+    def keep(self, session: Session, sha256: str) -> bool:
+        """Keep a blob from any sweep until it is named as well; tell whether it is still there."""
+        touched = update(BlobRow).where(BlobRow.sha256 == sha256).values(put_at=db_now())
+        return session.execute(touched.returning(BlobRow.sha256)).first() is not None
 
     def get(self, session: Session, sha256: str) -> bytes:
         """Return a blob whole.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, event, make_url
@@ -63,16 +64,27 @@ class Sessions:
         self._writers.dispose()
 
 
-def make_engine(url: str, *, statement_timeout_s: float = 5.0, pool_size: int = 5) -> Engine:
+def make_engine(
+    url: str,
+    *,
+    statement_timeout_s: float = 5.0,
+    answer_timeout_s: float | None = None,
+    pool_size: int = 5,
+) -> Engine:
     """Make an engine that connects on first use: call it after a fork, not before.
 
-    `statement_timeout_s` bounds each statement on PostgreSQL; on SQLite, which has one writer at
-    a time and no network, waiting for the lock is bounded instead.
+    `statement_timeout_s` bounds each statement on PostgreSQL, and `answer_timeout_s` the wait for
+    its answer, of a server that hangs or is cut off: a little longer unless given. On SQLite,
+    which has one writer at a time and no network, waiting for the lock is bounded instead.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite_engine(parsed, pool_size)
-    return _postgresql_engine(parsed, statement_timeout_s, pool_size)
+    engine = _postgresql_engine(parsed, statement_timeout_s, pool_size)
+    # By name, and here alone: psycopg takes 15 MB of every process, and SQLite needs none of it.
+    answers = import_module("service.store.answers")
+    answers.bound_answers(engine, answer_timeout_s or statement_timeout_s + CONNECT_S)
+    return engine
 
 
 def upsert(session: Session, table: type[DeclarativeBase]) -> Any:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from service.store.broker import Broker
     from service.store.db import Sessions
 
+# A run's first bell is rung once more after so long: whoever was to ring it may have died, or lost
+# the answer to its COMMIT. A bell too many finds nothing to take.
+ONCE_MORE_S = 1.0
 # A bell that nobody answered is rung again after so long, twice as long each time.
 AGAIN_S = 30.0
 AGAIN_CAP_S = 600.0
@@ -111,7 +114,7 @@ class Bells:
         marked = (
             update(RunRow)
             .where(RunRow.id.in_(locked))
-            .values(dispatched_at=db_now(), dispatch_count=RunRow.dispatch_count + 1)
+            .values(dispatched_at=db_now(), dispatch_count=_n_repeated())
             .returning(RunRow.id)
         )
         chosen = set(session.scalars(marked))
@@ -127,8 +130,13 @@ class Bells:
 
 
 def again_s(count: int) -> float:
-    """Return how long after its bell was rung `count` times a run is rung for again."""
-    return min(AGAIN_S * 2.0 ** (count - 1), AGAIN_CAP_S)
+    """Return how long after its bell was repeated `count` times a run is rung for again."""
+    return min(AGAIN_S * 2.0 ** (count - 1), AGAIN_CAP_S) if count else ONCE_MORE_S
+
+
+def _n_repeated() -> ColumnElement[int]:
+    """How often the bell of a run has been repeated, with the one that is rung now."""
+    return case((RunRow.dispatched_at.is_(None), 0), else_=RunRow.dispatch_count + 1)
 
 
 def _is_rung() -> ColumnElement[bool]:
@@ -136,7 +144,7 @@ def _is_rung() -> ColumnElement[bool]:
     long_ago = case(
         *(
             (RunRow.dispatch_count <= count, db_now(-again_s(count)))
-            for count in range(1, _DOUBLINGS + 1)
+            for count in range(_DOUBLINGS + 1)
         ),
         else_=db_now(-AGAIN_CAP_S),
     )

@@ -13,7 +13,8 @@ def finite(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if value is None or isinstance(value, int | str):
         return value
-    if isinstance(value, Mapping):
+    # A dict first: to ask an abstract class takes longer than all the rest.
+    if isinstance(value, dict | Mapping):
         return {key: finite(item) for key, item in value.items()}
     if isinstance(value, Sequence):
         return [finite(item) for item in value]

@@ -31,9 +31,16 @@ def begin(session: Session, blobs: Blobs, row: RunRow, at: Beginning) -> None:
     training goes on its curve, its time and its numerics go on as well.
 
     Raises:
-        NotFoundError: the run whose curve is to go on was deleted meanwhile.
+        NotFoundError: the run whose curve is to go on, or the checkpoint, was deleted meanwhile.
     """
     derived = None if at.weights is None else blobs.put(session, at.weights)
+    state_sha256 = at.state_sha256 if at.goes_on else None
+    # Nothing else holds on to them, where the checkpoint was deleted since it was found.
+    known_sha256 = at.weights_sha256 if derived is None else None
+    # In order of their digests, so that two children do not wait for each other.
+    named = sorted(sha256 for sha256 in {state_sha256, known_sha256} if sha256 is not None)
+    if not all(blobs.keep(session, sha256) for sha256 in named):
+        raise NotFoundError("checkpoint")
     session.add(
         CheckpointRow(
             id=new_id("ckpt"),
@@ -41,7 +48,7 @@ def begin(session: Session, blobs: Blobs, row: RunRow, at: Beginning) -> None:
             kind=KIND,
             epoch=at.epoch,
             step=at.step,
-            state_sha256=at.state_sha256 if at.goes_on else None,
+            state_sha256=state_sha256,
             weights_sha256=derived or at.weights_sha256,
             bytes=0,
             fence=row.fence,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from service.schemas.runs import Status, StopReason
     from service.store.broker import Broker
     from service.store.db import Sessions
+    from service.usecases.outages import Outages
 
 CRASH_BUDGET = 5
 BACK_OFF_S = 1.0
@@ -45,14 +46,22 @@ class Reconciler:
     """Safe to run anywhere, at any time, several at once."""
 
     def __init__(
-        self, sessions: Sessions, broker: Broker, runs_running: int = RUNS_RUNNING
+        self,
+        sessions: Sessions,
+        broker: Broker,
+        outages: Outages,
+        runs_running: int = RUNS_RUNNING,
     ) -> None:
         """Prepare; `runs_running` is of each project whose operator set no other."""
         self._sessions = sessions
+        self._outages = outages
         self._bells = Bells(sessions, broker, runs_running)
 
     def reconcile(self) -> Reconciled:
-        """Reap expired leases, fail what is past its deadline, ring for what waits."""
+        """Reap expired leases, fail what is past its deadline, ring for what waits.
+
+        After an outage of the database leases are left alone for a while: see `Outages`.
+        """
         reaped, failed = self._reap(), self._fail_overdue()
         done = Reconciled(reaped, failed, self.ring())
         pulses.beat(self._sessions, pulses.RECONCILING)
@@ -64,7 +73,10 @@ class Reconciler:
 
     def _reap(self) -> tuple[str, ...]:
         expired = (RunRow.status == "running", RunRow.lease_until < db_now())
-        return self._each(expired, _reap)
+        if not self._outages.are_over():
+            return ()
+        # Again with the rows locked: waiting for that may have been the outage.
+        return self._each(expired, _reap, self._outages.is_own_over)
 
     def _fail_overdue(self) -> tuple[str, ...]:
         waiting = (is_unfinished(), RunRow.status != "running")
@@ -74,6 +86,7 @@ class Reconciler:
         self,
         condition: Sequence[ColumnElement[bool]],
         deal_with: Callable[[Session, RunRow, datetime], None],
+        is_time: Callable[[], bool] = lambda: True,
     ) -> tuple[str, ...]:
         # A look first: on SQLite a transaction that may write keeps every other writer out.
         with self._sessions.read() as session:
@@ -82,6 +95,8 @@ class Reconciler:
         locked = select(RunRow, db_now()).where(*condition).order_by(RunRow.id).limit(_AT_ONCE)
         with self._sessions.begin() as session:
             rows = session.execute(locked.with_for_update(skip_locked=True)).all()
+            if not is_time():
+                return ()
             for row, now in rows:
                 deal_with(session, row, now)
             return tuple(row.id for row, _ in rows)

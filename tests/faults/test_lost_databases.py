@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select
 
+from service.schemas.runs import TERMINAL
 from service.store import migrate
 from service.store.db import Sessions, make_engine
 from service.store.tables import RunRow
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("lost-databases")
 
 REFUSED_S = 3.0
+LEASE_S = 3.0
+RUNG_S = 10.0
 _SETTINGS = {
-    "SLOPE_LEASE_SECONDS": "3",
+    "SLOPE_LEASE_SECONDS": f"{LEASE_S:g}",
     "SLOPE_WORKER_PROCESSES": "1",
     "SLOPE_LIMIT_REQUESTS_PER_SECOND": "1000",
     "SLOPE_LIMIT_REQUEST_BURST": "1000",
@@ -120,6 +123,22 @@ def test_a_training_outlives_a_crash_of_its_database(
     undisturbed.check(run_id, faults=1)
 
 
+def test_a_holder_that_lives_is_not_reaped_after_an_outage(
+    service: FaultyService, undisturbed: Undisturbed, database: PostgresServer
+) -> None:
+    service.hold("6-inside")
+    run_id = service.start_run(undisturbed.dataset_id)
+    service.await_held("6-inside")
+    database.stop(signal.SIGQUIT)
+    expired_s = time.monotonic() + 2 * LEASE_S
+    service.await_that(time.monotonic, lambda now_s: now_s > expired_s)
+    database.start()
+    # The lease has expired, and everybody who reconciles is about to see it.
+    service.release("6-inside")
+    run = undisturbed.check(run_id, faults=0)
+    assert run["attempt"] == 1
+
+
 def test_the_api_says_that_its_database_is_down(
     service: FaultyService, undisturbed: Undisturbed, database: PostgresServer
 ) -> None:
@@ -182,8 +201,9 @@ def test_a_request_that_is_cut_at_commit_can_be_sent_again(
     assert ("idempotency-replayed" in answer.headers) is is_answered
     with sessions.read() as session:
         assert session.scalar(select(func.count(RunRow.id))) == n_before + 1
-    # Its bell may not have been rung, and is rung again in half a minute: not waited for.
-    service.client.post(f"/v1/runs/{answer.json()['id']}/cancel").raise_for_status()
+    # Its bell may not have been rung, and is rung by the reconciler then.
+    service.await_run(answer.json()["id"], "running", *TERMINAL, timeout_s=RUNG_S)
+    undisturbed.check(answer.json()["id"], faults=0)
 
 
 def test_a_worker_behind_a_black_hole_lets_go(

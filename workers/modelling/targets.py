@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from workers.engine.network import Network
     from workers.tabular.features import Column
 
+# Where going by columns pays: measured, with float32.
+_FEW_CLASSES = 4
+_MANY_ROWS = 1_000
+
 
 @dataclass(frozen=True)
 class NumberTarget:
@@ -73,6 +77,8 @@ class ClassTarget:
         if outputs.shape[1] == 1:
             is_second: NDArray[np.bool] = outputs[:, 0] > 0.5
             return is_second.astype(np.intp)
+        if outputs.shape[1] <= _FEW_CLASSES and len(outputs) >= _MANY_ROWS:
+            return _best_of_few(outputs)
         best: NDArray[np.intp] = outputs.argmax(axis=1)
         return best
 
@@ -85,6 +91,17 @@ class ClassTarget:
             return np.where(classes == 1, second, 1.0 - second)
         places = np.arange(0, outputs.size, outputs.shape[1]) + classes
         return outputs.ravel().take(places).astype(np.float64)
+
+
+def _best_of_few(outputs: NDArray[Any]) -> NDArray[np.intp]:
+    """As argmax over the columns, but column by column: its branches guess wrong in every row."""
+    best = np.zeros(len(outputs), np.uint8)
+    largest = outputs[:, 0]
+    for column in range(1, outputs.shape[1]):
+        is_larger = (outputs[:, column] > largest).view(np.uint8)
+        np.maximum(best, is_larger * np.uint8(column), out=best)
+        largest = np.maximum(largest, outputs[:, column])
+    return best.astype(np.intp)
 
 
 TargetEncoding: TypeAlias = NumberTarget | ClassTarget

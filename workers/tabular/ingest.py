@@ -27,6 +27,7 @@ from workers.tabular.formats import HEAD_BYTES, find_format
 from workers.tabular.json_rows import json_columns
 from workers.tabular.npy_in import npy_blocks
 from workers.tabular.options import IngestOptions
+from workers.tabular.parquet import use_system_memory
 from workers.tabular.parquet_in import parquet_blocks
 from workers.tabular.statistics import describe
 from workers.tabular.typed_ingest import ingest_blocks
@@ -119,8 +120,7 @@ def main(arguments: list[str]) -> int:
         text = sys.stdin.read() if given.options == "-" else given.options
         options = IngestOptions.from_plain(json.loads(text))
         limit_process(options.limits)
-        # A quarter faster on large files than Arrow's own, and it keeps less for later.
-        pa.set_memory_pool(pa.system_memory_pool())
+        use_system_memory()
         answer = ingest(given.source, options, given.out).to_json()
     except TableError as error:
         answer = {"error": error.to_plain()}

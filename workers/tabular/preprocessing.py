@@ -51,6 +51,8 @@ class Levels:
 # what is computed in it.
 _PIECE = 16384
 _BLOCK = 8
+# Bins make many numbers of one: so many rows of them stay in a core's own memory.
+_SHORT = 512
 
 
 @dataclass(frozen=True)
@@ -174,8 +176,10 @@ class Preprocessing:
             X[:, plan.levels] = np.where(codes == UNSEEN, plan.unseen, codes - MISSING)
         for encoder, index, at in plan.curved:
             X[:, at] = encoder.scaled(numbers[:, index])
-            end = at + len(encoder.outputs)
-            X[:, at + 1 + encoder.indicator : end] = encoder.beside(numbers[:, index])
+            beside = slice(at + 1 + encoder.indicator, at + len(encoder.outputs))
+            for start in range(0, len(X), _SHORT):
+                cells = numbers[start : start + _SHORT, index]
+                X[start : start + _SHORT, beside] = encoder.beside(cells)
         if self.differences:
             self._write_differences({e.name: numbers[:, i] for i, e in plan.moments}, X)
         return X

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -32,6 +32,18 @@ def test_a_catalogue_is_listed_whole_or_by_name(server: ScriptedServer, slope: S
     assert slope("catalog", "losses", "--json").json()[0]["source"] == "Huber 1964"
     unknown = slope("catalog", "losses", "lucky")
     assert (unknown.code, "lucky" in unknown.err, "huber" in unknown.err) == (2, True, True)
+
+
+def test_the_service_tells_how_it_stands(server: ScriptedServer, slope: Slope) -> None:
+    workers: Any = examples.STATUS["workers"]
+    worker = workers[0] | {"deaf": True}
+    server.on("GET", "/v1/status", Answer(examples.STATUS | {"broker": False, "workers": [worker]}))
+    lines = [line.split() for line in slope("status").out.splitlines()]
+    assert ["broker", "away"] in lines
+    assert ["longest", "wait", "1.2", "s"] in lines
+    assert ["runs", "3", "queued,", "2", "running,", "41", "succeeded"] in lines
+    assert (lines[-1][:2], lines[-1][-1]) == (["slope.cpu", "2"], "deaf")
+    assert slope("status", "--json").json()["workers"][0]["slots"] == 2
 
 
 def test_no_more_runs_are_fetched_than_are_shown(server: ScriptedServer, slope: Slope) -> None:

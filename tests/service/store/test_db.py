@@ -15,9 +15,10 @@ from sqlalchemy.exc import DatabaseError, StatementError
 
 from service.errors import UnavailableError
 from service.ids import new_id
-from service.store.db import Sessions, make_engine
+from service.store.db import CONNECT_S, Sessions, make_engine
 from service.store.instants import db_now
 from service.store.tables import ProjectRow, WorkerRow
+from tests.servers.proxy import Proxy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,6 +133,49 @@ def test_a_statement_that_takes_too_long_is_given_up(postgres_url: str) -> None:
         session.execute(select(func.pg_sleep(30)))
     assert time.monotonic() - start < 5.0
     sessions.dispose()
+
+
+@pytest.mark.parametrize("is_connected", [True, False], ids=["connected", "new"])
+def test_a_database_that_never_answers_is_given_up(
+    postgres: PostgresServer, postgres_url: str, *, is_connected: bool
+) -> None:
+    proxy = Proxy(postgres.port)
+    url = postgres_url.replace(f":{postgres.port}/", f":{proxy.port}/")
+    sessions = Sessions(make_engine(url, answer_timeout_s=1.0))
+    if is_connected:
+        add_project(sessions, "before")
+    proxy.blackhole()
+    start = time.monotonic()
+    with pytest.raises(UnavailableError):
+        names(sessions)
+    assert time.monotonic() - start < CONNECT_S + 2.0
+    proxy.heal()
+    add_project(sessions, "after")
+    assert names(sessions)[0] == "after"
+    sessions.dispose()
+    proxy.close()
+
+
+def test_a_commit_without_an_answer_is_given_up(
+    postgres: PostgresServer, postgres_url: str
+) -> None:
+    proxy = Proxy(postgres.port)
+    url = postgres_url.replace(f":{postgres.port}/", f":{proxy.port}/")
+    sessions = Sessions(make_engine(url, answer_timeout_s=1.0))
+
+    def commit_unheard() -> None:
+        with sessions.begin() as session:
+            session.execute(select(1))
+            proxy.mute()
+
+    start = time.monotonic()
+    with pytest.raises(UnavailableError):
+        commit_unheard()
+    assert time.monotonic() - start < 5.0
+    proxy.heal()
+    assert names(sessions) == []
+    sessions.dispose()
+    proxy.close()
 
 
 def test_a_full_pool_is_waited_for_briefly(postgres_url: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
@@ -15,6 +16,7 @@ from service.store.tables import DatasetRow, RunRow
 from service.usecases.claims import EpochMetrics, NewCheckpoint, ProgressPart
 from service.usecases.events import Events
 from service.usecases.leases import Leases
+from service.usecases.outages import Outages
 from service.usecases.projects import Projects
 from service.usecases.reconcile import Reconciler
 from service.usecases.runs import Runs
@@ -88,7 +90,7 @@ class World:
         self.broker = broker
         self.runs = Runs(sessions, blobs, broker, limits)
         self.leases = Leases(sessions, blobs, lease_s=LEASE_S)
-        self.reconciler = Reconciler(sessions, broker)
+        self.reconciler = Reconciler(sessions, broker, _patient_with_nobody(sessions))
         self.events = Events(sessions)
         self.project_id = Projects(sessions).ensure_project("first")
         self.dataset_id = self.add_dataset(self.project_id)
@@ -146,6 +148,11 @@ class World:
     def expire(self, run_id: str) -> None:
         """Let a run's lease expire."""
         self.shift(run_id, lease_until=-1.0)
+
+
+def _patient_with_nobody(sessions: Sessions) -> Outages:
+    # PostgreSQL was started a moment ago, for these tests.
+    return Outages(sessions, time.monotonic, every_s=1.0, grace_s=0.0)
 
 
 def progress(

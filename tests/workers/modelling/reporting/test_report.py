@@ -149,7 +149,7 @@ def test_bins_parts_and_differences_belong_to_columns() -> None:
         datetime=DatetimeSpec(parts=("month",), cyclic=True, differences=True),
     )
     plan = resolve(ModelWish(target="y", network="linear"), data.profile)
-    end = trained_plan(data.table, replace(plan, preprocessing=spec))  # type: ignore[arg-type]
+    end = trained_plan(data.table, replace(plan, preprocessing=spec))
     found = reported(end)
     names = {column["column"] for column in found["importance"]["columns"]}
     assert names == {"x", "begin", "end", "days from begin to end"}

@@ -31,6 +31,8 @@ TRACE: dict[str, Any] = {
             },
             "skip": False,
             "embeddings": [],
+            "numeric_embeddings": None,
+            "members": 1,
         },
         "training": {
             "epochs": 100,

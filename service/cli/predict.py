@@ -117,4 +117,5 @@ def _cells(prediction: Prediction) -> tuple[str, ...]:
 def _tell_warnings(warnings: Sequence[PredictionWarning]) -> None:
     for warning in warnings[:SHOWN_ROWS]:
         what = warning.code.replace("_", " ")
-        tell(f"row {warning.row}, {warning.column}: {what}, used {warning.used}")
+        used = "" if warning.used is None else f", used {warning.used}"
+        tell(f"row {warning.row}, {warning.column}: {what}{used}")

@@ -55,9 +55,18 @@ def test_from_a_file_to_a_prediction(slope: Slope, tmp_path: Path) -> None:
     assert len(by_file["predictions"]) == 100
     assert by_file["predictions"][10] == by_row["predictions"][0]
 
+    # The table that trained still holds the truth, which no prediction reads.
+    with_truth = slope("predict", "line", str(path))
+    assert with_truth.code == 0
+    assert with_truth.err.splitlines()[-1] == "row 0, y: target ignored"
+    assert (
+        slope("predict", "line", str(path), "--json").json()["predictions"]
+        == by_file["predictions"]
+    )
+    path.write_text("x,z\n1,2\n")
     refused = slope("predict", "line", str(path))
     assert refused.code == 4
-    assert "/columns/y" in refused.err
+    assert "/columns/z" in refused.err
     assert slope("runs", "get", "run_unknown").code == 4
     assert slope("train", str(path), "--target", "nothing").code == 4
     assert slope("--api-key", "slope_wrong", "runs").code == 4

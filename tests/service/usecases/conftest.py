@@ -8,6 +8,7 @@ import pytest
 
 from service.settings import Limits
 from service.store.blobs import Blobs
+from service.usecases import bells
 from tests.service.usecases.parentage import ended_run
 from tests.service.usecases.world import RememberingBroker, World
 
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 def broker() -> RememberingBroker:
     """A broker that remembers what was rung, and can be away or lose its data."""
     return RememberingBroker()
+
+
+@pytest.fixture(autouse=True)
+def _patient_bells(monkeypatch: pytest.MonkeyPatch) -> None:
+    # On a busy machine a test takes longer than the second after which a first bell is repeated.
+    monkeypatch.setattr(bells, "ONCE_MORE_S", bells.AGAIN_S)
 
 
 @pytest.fixture

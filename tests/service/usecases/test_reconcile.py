@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from service.usecases import bells
+from service.usecases.bells import ONCE_MORE_S
 from service.usecases.reconcile import CRASH_BUDGET
 from tests.service.usecases.world import progress
 
@@ -108,7 +110,10 @@ def test_creating_rings_at_once_and_reconciling_not_again(world: World) -> None:
     assert world.reconciler.reconcile().rung == ()
 
 
-def test_a_bell_nobody_answered_is_rung_again(world: World) -> None:
+def test_a_bell_nobody_answered_is_rung_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bells, "ONCE_MORE_S", ONCE_MORE_S)
     run = world.create()
     rung = (run.id,)
     # Soon after the first one, which may never have been rung.

@@ -7,10 +7,10 @@ VENV := .venv
 PY := $(VENV)/bin/python
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: help demo serve test check parity bench chaos lock clean setup setup-dev
+.PHONY: help demo serve test check parity bench bench-accuracy chaos lock clean setup setup-dev
 
 help: ## Show the targets.
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Create .venv with the hash-pinned requirements; a second run reuses it.
 	@.ci/setup requirements.txt
@@ -35,6 +35,9 @@ parity: setup ## Compare the engine with PyTorch in float64, in an environment o
 
 bench: setup-dev ## Speed and memory, as ratios against peers.
 	@.ci/bench
+
+bench-accuracy: setup-dev ## The recipes beside scikit-learn: TABLES=folder of CSV files and cards.
+	@.ci/bench accuracy $(TABLES)
 
 chaos: setup-dev ## Disturb the service at random: SEED=1 MINUTES=10 DATABASE=postgresql.
 	@$(PY) -m tests.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),10) --database $(or $(DATABASE),postgresql)

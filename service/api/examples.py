@@ -200,6 +200,7 @@ RUN = {
         "task": "multiclass",
         "classes": 3,
         "recipe": "custom",
+        "reasons": [],
         "network": {"layers": [_LAYER], "output": _OUTPUT},
         "preprocessing": "standard",
         "training": {**_TRAINING, "checkpoint_every": None},

@@ -151,7 +151,7 @@ class ReplayWish(Wire):
 
 
 class RunSpec(Wire):
-    """A run's specification with everything resolved: nothing in it is "auto"."""
+    """A run's specification with everything resolved: nothing is left to the recipe it names."""
 
     dataset_id: str
     target: TargetColumns
@@ -159,6 +159,7 @@ class RunSpec(Wire):
     task: Task
     classes: int | None
     recipe: str
+    reasons: list[str] = Field([], description="Why the recipe decided as it did, in sentences.")
     network: NetworkSpec
     preprocessing: Preprocessing
     training: RunTraining

@@ -155,8 +155,19 @@ def queued_run(project_id: str, planned: Planned, limits: Limits) -> RunRow:
     )
 
 
-def warnings_of(planned: Planned) -> list[NewEvent]:
-    """Return the events that tell what was decided for the user, or is legal and odd."""
+def events_of(planned: Planned) -> list[NewEvent]:
+    """Return the events that tell what was decided for the user, and why, or is legal and odd."""
+    return [*_reasons(planned.spec), *_warnings(planned)]
+
+
+def _reasons(spec: RunSpec) -> list[NewEvent]:
+    if not spec.reasons:
+        return []
+    data = {"code": "recipe", "recipe": spec.recipe, "reasons": spec.reasons}
+    return [NewEvent("log", " ".join(spec.reasons), data=data)]
+
+
+def _warnings(planned: Planned) -> list[NewEvent]:
     return [
         NewEvent(
             type="data.warning",

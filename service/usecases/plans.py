@@ -63,6 +63,7 @@ def spec_of(
         task=plan.task,
         classes=plan.classes,
         recipe=plan.recipe,
+        reasons=list(plan.reasons),
         network=plan.network,
         preprocessing=plan.preprocessing,
         training=RunTraining.of(plan.training, wish.training.every()),
@@ -89,6 +90,7 @@ def plan_of(spec: RunSpec) -> ModelPlan:
         split=spec.split,
         seed=spec.seed,
         recipe=spec.recipe,
+        reasons=tuple(spec.reasons),
     )
 
 

@@ -246,7 +246,7 @@ class Runs:
             session.flush()
             if planned.beginning is not None:
                 parents.begin(session, self._blobs, row, planned.beginning)
-            told = [status_event(None, "queued"), *admission.warnings_of(planned)]
+            told = [status_event(None, "queued"), *admission.events_of(planned)]
             journal.append(session, row.id, told)
             bells = self._bells.choose(session, RunRow.id == row.id)
             session.refresh(row)

@@ -110,7 +110,9 @@ def prepare(table: pa.Table, plan: ModelPlan, scratch: Scratch | None = None) ->
     training_truth = truth[parts.train]
     target: TargetEncoding
     if labels is None:
-        target = NumberTarget.fit(training_truth, standardise=plan.standardises_target)
+        target = NumberTarget.fit(
+            training_truth, standardise=plan.standardises_target, clamp=plan.clamps_values
+        )
     else:
         target = ClassTarget(labels)
     encoding = _Encoding(table, plan, preprocessing, target, scratch or Scratch())

@@ -69,7 +69,8 @@ class ModelPlan:
     """A model as it will be trained: every field of the network's and the training's spec is set.
 
     `classes` counts the labels of a classification; `recipe` names where the network came from:
-    "mlp", "linear", or "custom" where it was written out.
+    "auto", "mlp", "linear", or "custom" where it was written out; `reasons` are why auto decided
+    as it did, in sentences.
     """
 
     target: TargetNames
@@ -82,6 +83,7 @@ class ModelPlan:
     split: SplitSpec
     seed: int
     recipe: str
+    reasons: tuple[str, ...] = ()
     warnings: tuple[PlanWarning, ...] = ()
 
     @property
@@ -99,6 +101,11 @@ class ModelPlan:
         """Whether the network learns the target standardised: counts are learned as they are."""
         is_scaled = self.task == "regression" and self.preprocessing != "none"
         return is_scaled and self.training.loss.type != "poisson"
+
+    @property
+    def clamps_values(self) -> bool:
+        """Whether predicted numbers stay within the range of the training rows."""
+        return self.recipe == "auto" and self.task == "regression"
 
     def build_network(
         self,

@@ -26,19 +26,29 @@ _MANY_ROWS = 1_000
 
 @dataclass(frozen=True)
 class NumberTarget:
-    """Numbers, one or several side by side, each learned as `(y - center) / scale`."""
+    """Numbers, one or several side by side, each learned as `(y - center) / scale`.
+
+    With `ranges`, the least and the greatest of each, answers stay within them.
+    """
 
     centers: tuple[float, ...]
     scales: tuple[float, ...]
+    ranges: tuple[tuple[float, float], ...] | None = None
 
     @classmethod
-    def fit(cls, values: NDArray[np.float64], *, standardise: bool) -> NumberTarget:
+    def fit(
+        cls, values: NDArray[np.float64], *, standardise: bool, clamp: bool = False
+    ) -> NumberTarget:
         """From the training rows' values (N, T): standardised, or as they are."""
         n_targets = values.shape[1]
+        ranges = None
+        if clamp:
+            ranges = tuple((float(column.min()), float(column.max())) for column in values.T)
         if not standardise:
-            return cls((0.0,) * n_targets, (1.0,) * n_targets)
+            return cls((0.0,) * n_targets, (1.0,) * n_targets, ranges)
         found = [moments(column) for column in values.T]
-        return cls(tuple(center for center, _ in found), tuple(scale or 1.0 for _, scale in found))
+        centers = tuple(center for center, _ in found)
+        return cls(centers, tuple(scale or 1.0 for _, scale in found), ranges)
 
     def encode(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """What the network learns (N, T) for values (N, T) in the data's own units."""
@@ -50,7 +60,11 @@ class NumberTarget:
         with np.errstate(over="ignore", invalid="ignore"):
             scaled = outputs.astype(np.float64) * np.array(self.scales)
             values: NDArray[np.float64] = scaled + np.array(self.centers)
-        return values
+        if self.ranges is None:
+            return values
+        least, greatest = np.array(self.ranges).T
+        # What is not finite is to be told, not to be taken for the end of a range.
+        return np.where(np.isfinite(values), np.clip(values, least, greatest), values)
 
 
 @dataclass(frozen=True)
@@ -111,7 +125,10 @@ def target_to_plain(target: TargetEncoding) -> dict[str, Any]:
     """The encoding as plain data."""
     if isinstance(target, ClassTarget):
         return {"labels": list(target.labels)}
-    return {"centers": list(target.centers), "scales": list(target.scales)}
+    plain: dict[str, Any] = {"centers": list(target.centers), "scales": list(target.scales)}
+    if target.ranges is not None:
+        plain["ranges"] = [list(each) for each in target.ranges]
+    return plain
 
 
 def target_from_plain(plain: Mapping[str, Any]) -> TargetEncoding:
@@ -120,7 +137,12 @@ def target_from_plain(plain: Mapping[str, Any]) -> TargetEncoding:
         return ClassTarget(tuple(plain["labels"]))
     if "center" in plain:
         return NumberTarget((plain["center"],), (plain["scale"],))
-    return NumberTarget(tuple(plain["centers"]), tuple(plain["scales"]))
+    ranges = plain.get("ranges")
+    return NumberTarget(
+        tuple(plain["centers"]),
+        tuple(plain["scales"]),
+        None if ranges is None else tuple((least, greatest) for least, greatest in ranges),
+    )
 
 
 def read_classes(column: Column) -> tuple[tuple[str, ...], NDArray[np.intp]]:

@@ -18,7 +18,7 @@ from workers.engine.spec import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from workers.engine.spec import Loss, NetworkSpec
     from workers.modelling.findings import Findings
@@ -38,11 +38,11 @@ _MONITOR = "/training/early_stopping/monitor"
 
 
 def resolve_training(
-    wish: ModelWish, recipe: str, hidden: NetworkSpec, division: Division, loss: Loss
+    wish: ModelWish, defaults: Mapping[str, Any], division: Division, loss: Loss
 ) -> TrainingSpec:
-    """The training of a wish with nothing left open."""
+    """The training of a wish with nothing left open; `defaults` are its recipe's fields."""
     wished = {name: value for name, value in wish.training.items() if name != "loss"}
-    defaults = _defaults(recipe, hidden, division)
+    defaults = dict(defaults)
     if isinstance(wished.get("optimizer"), LbfgsSpec):
         defaults["batch_size"] = min(division.n_train, MAX_FULL_BATCH)
     spec = TrainingSpec(**defaults | {"loss": loss} | wished)
@@ -85,7 +85,8 @@ def steps_per_epoch(spec: TrainingSpec, n_train: int) -> int:
     return math.ceil(batches / spec.accumulate)
 
 
-def _defaults(recipe: str, hidden: NetworkSpec, division: Division) -> dict[str, Any]:
+def defaults_for(recipe: str, hidden: NetworkSpec, division: Division) -> dict[str, Any]:
+    """What the recipes mlp and linear set, and what a network that is written out starts from."""
     n_train = division.n_train
     # Without hidden layers the loss is convex: large steps cannot lead astray.
     learning_rate = 0.001 if n_train < SMALL_TABLE or recipe == "custom" else 0.003

@@ -38,9 +38,19 @@ def test_a_new_run_waits_with_everything_resolved(world: World) -> None:
     assert (run.status, run.attempt, run.task, run.seed) == ("queued", 0, "regression", 7)
     assert run.spec.features == ["x"]
     assert (run.spec.model, run.spec.labels) == ("line", {"team": "x"})
-    assert "auto" not in run.spec.model_dump_json()
+    assert '"auto"' not in run.spec.model_dump_json()
     assert [change.status for change in run.status_history] == ["queued"]
     assert run == world.get(run.id)
+
+
+def test_auto_leaves_nothing_open_and_says_why(world: World) -> None:
+    run = world.create(network="auto")
+    spec = run.spec
+    assert (spec.recipe, bool(spec.reasons)) == ("auto", True)
+    assert '"auto"' not in spec.model_dump_json(exclude={"recipe"})
+    assert plan_of(spec).reasons == tuple(spec.reasons)
+    [event] = [event for event in world.story(run.id) if event.type == "log"]
+    assert event.data == {"code": "recipe", "recipe": "auto", "reasons": spec.reasons}
 
 
 def test_a_specification_carries_its_plan_whole(world: World) -> None:

@@ -64,7 +64,7 @@ EVERYTHING = NetworkSpec(
 
 @pytest.fixture(scope="module")
 def end() -> Trained:
-    return trained(DATA, ModelWish(target="species", training={"epochs": 3}))
+    return trained(DATA, ModelWish(target="species", network="mlp", training={"epochs": 3}))
 
 
 def repacked(data: bytes, change: Any) -> bytes:
@@ -104,7 +104,7 @@ def test_weights_of_a_strided_vector_are_written_in_order(end: Trained) -> None:
 
 
 def test_the_same_content_is_the_same_bytes(end: Trained) -> None:
-    again = trained(DATA, ModelWish(target="species", training={"epochs": 3}))
+    again = trained(DATA, ModelWish(target="species", network="mlp", training={"epochs": 3}))
     assert model_to_bytes(again.model) == model_to_bytes(end.model)
     assert state_bytes(again) == state_bytes(end)
 

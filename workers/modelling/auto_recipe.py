@@ -1,0 +1,191 @@
+"""The recipe auto: decided from the rows, the columns and the classes, each decision with why."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from workers.engine.spec import (
+    AdamWSpec,
+    ConstantSchedule,
+    DenseSpec,
+    DropoutSpec,
+    EarlyStoppingSpec,
+    EmbeddingSpec,
+    LbfgsSpec,
+    NetworkSpec,
+    OneCycleSchedule,
+)
+from workers.modelling.feature_choice import input_width
+from workers.modelling.plan import Method
+from workers.tabular.encoders import MAX_LEVELS
+from workers.tabular.spec import CategoricalSpec, NumericSpec, PreprocessingSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from workers.engine.spec import Layer
+    from workers.modelling.plan import ModelWish
+    from workers.modelling.row_division import Division
+    from workers.tabular.profile import ColumnProfile
+
+UNITS = 128
+BINS = 48
+MAX_BINS = 1_600
+"""More inputs than that are bins that few rows each would have to teach."""
+
+MIN_ROWS_FOR_BINS = 400
+"""Rows that train. On fewer, bins did worse by folds within the training rows of small tables."""
+
+FEW_ROWS = 4_000
+MIN_STEPS = 1_000
+MIN_EPOCHS, MAX_EPOCHS = 64, 256
+MAX_BATCH = 256
+MAX_DIMENSION = 16
+
+_LEARNING_RATE, _BETA2 = 3e-3, 0.95
+
+
+@dataclass(frozen=True)
+class AutoRecipe:
+    """What auto makes of a table; `reasons` are sentences for the run's owner."""
+
+    network: NetworkSpec
+    preprocessing: Method
+    training: dict[str, Any]
+    reasons: tuple[str, ...]
+
+
+def decide(wish: ModelWish, features: Sequence[ColumnProfile], division: Division) -> AutoRecipe:
+    """Network, preprocessing and the fields of a training, but where the wish decides them.
+
+    Chosen on ten public tables, by folds of their training rows: see `make bench-accuracy`.
+    """
+    preprocessing, of_preprocessing = _preprocessing(wish, features, division)
+    regularisation = _Regularisation.of(division)
+    training, of_training = _training(wish, division, regularisation)
+    network, of_network = _network(wish, features, regularisation)
+    reasons = (*of_network, *of_preprocessing, *of_training)
+    return AutoRecipe(network, preprocessing, training, reasons)
+
+
+@dataclass(frozen=True)
+class _Regularisation:
+    """Against over-fitting: the more, the fewer rows there are."""
+
+    n_rows: int
+    dropout: float
+    decay: float
+
+    @classmethod
+    def of(cls, division: Division) -> _Regularisation:
+        n_rows = division.n_train + division.n_validation
+        if n_rows < FEW_ROWS:
+            return cls(n_rows, 0.25, 0.1)
+        return cls(n_rows, 0.1, 0.02)
+
+    def reason(self, what: str) -> str:
+        than = "fewer" if self.n_rows < FEW_ROWS else "no fewer"
+        return f"{what}, as {self.n_rows} rows are {than} than {FEW_ROWS}."
+
+
+def _network(
+    wish: ModelWish, features: Sequence[ColumnProfile], against: _Regularisation
+) -> tuple[NetworkSpec, Iterator[str]]:
+    is_lbfgs = isinstance(wish.training.get("optimizer"), LbfgsSpec)
+    dense = DenseSpec(units=UNITS, activation="silu")
+    # L-BFGS needs the same function at every step.
+    block: tuple[Layer, ...] = (dense,) if is_lbfgs else (dense, DropoutSpec(rate=against.dropout))
+    embedded = [] if wish.preprocessing == "none" else list(_embeddings(features))
+    network = NetworkSpec(layers=block * 2, skip=True, embeddings=tuple(embedded))
+
+    def reasons() -> Iterator[str]:
+        yield (
+            f"Two hidden layers of {UNITS} SiLU units, and a linear path beside them, so that "
+            "what is linear need not be learned through the layers."
+        )
+        if not is_lbfgs:
+            yield against.reason(f"Dropout {against.dropout:g}")
+        for each in embedded:
+            yield (
+                f"{each.column} has more than {MAX_LEVELS} levels: each is a learned vector of "
+                f"{each.dimension} numbers."
+            )
+
+    return network, reasons()
+
+
+def _embeddings(features: Sequence[ColumnProfile]) -> Iterator[EmbeddingSpec]:
+    for column in features:
+        if column.type == "categorical" and column.distinct > MAX_LEVELS:
+            yield EmbeddingSpec(
+                column=column.name, dimension=min(MAX_DIMENSION, math.isqrt(column.distinct))
+            )
+
+
+def _preprocessing(
+    wish: ModelWish, features: Sequence[ColumnProfile], division: Division
+) -> tuple[Method, Iterator[str]]:
+    if wish.preprocessing is not None:
+        return wish.preprocessing, iter(())
+    plain = PreprocessingSpec(
+        numeric=NumericSpec(scaling="robust", clip=True), categorical=CategoricalSpec()
+    )
+    binned = PreprocessingSpec(
+        numeric=NumericSpec(scaling="robust", clip=True, encoding="piecewise_linear", bins=BINS),
+        categorical=plain.categorical,
+    )
+    n_bins = input_width(features, method=binned) - input_width(features, method=plain)
+    few = division.n_train < MIN_ROWS_FOR_BINS
+    has_bins = 0 < n_bins <= MAX_BINS and not few
+
+    def reasons() -> Iterator[str]:
+        if any(column.type in ("numeric", "datetime") for column in features):
+            yield "Numbers by median and quartiles, bent towards 3 and -3: outliers weigh little."
+        if has_bins:
+            yield f"{n_bins} inputs for the quantile bins of the numbers, for what is not smooth."
+        elif few and n_bins:
+            yield (
+                f"No quantile bins: {division.n_train} rows that train are fewer than "
+                f"{MIN_ROWS_FOR_BINS}."
+            )
+        elif n_bins:
+            yield f"No quantile bins: {n_bins} inputs would be more than {MAX_BINS}."
+
+    return binned if has_bins else plain, reasons()
+
+
+def _training(
+    wish: ModelWish, division: Division, against: _Regularisation
+) -> tuple[dict[str, Any], Iterator[str]]:
+    n_train = division.n_train
+    batch_size = min(MAX_BATCH, n_train)
+    steps = math.ceil(n_train / wish.training.get("batch_size", batch_size))
+    epochs = min(max(MIN_EPOCHS, math.ceil(MIN_STEPS / steps)), MAX_EPOCHS)
+    is_lbfgs = isinstance(wish.training.get("optimizer"), LbfgsSpec)
+    # The rate comes down to nothing at the end: it is trained through, and the best epoch kept.
+    patience = min(wish.training.get("epochs", epochs), 10_000)
+    has_validation = division.n_validation > 0
+    found = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "optimizer": AdamWSpec(
+            learning_rate=_LEARNING_RATE, beta2=_BETA2, weight_decay=against.decay
+        ),
+        "schedule": ConstantSchedule() if is_lbfgs else OneCycleSchedule(),
+        "early_stopping": EarlyStoppingSpec(patience=patience) if has_validation else None,
+    }
+
+    def reasons() -> Iterator[str]:
+        if "optimizer" not in wish.training:
+            yield against.reason(f"Weight decay {against.decay:g}")
+        if "epochs" not in wish.training:
+            yield (
+                f"{epochs} epochs of {steps} steps: at least {MIN_EPOCHS} epochs and "
+                f"{MIN_STEPS} steps, at most {MAX_EPOCHS} epochs."
+            )
+        if has_validation and "early_stopping" not in wish.training:
+            yield "The best epoch by val_loss is kept."
+
+    return found, reasons()

@@ -6,6 +6,7 @@ reconciler are real processes; what a worker does to the ledger is done here, wi
 
 from __future__ import annotations
 
+import gc
 import os
 import statistics
 import sys
@@ -70,7 +71,7 @@ class Figures:
     def rows(self, database: str) -> Iterator[tuple[str, ...]]:
         """Return the rows of the table."""
         for kind, values in self.by_kind.items():
-            p99 = statistics.quantiles(values, n=100)[98]
+            p99 = statistics.quantiles(values, n=100, method="inclusive")[98]
             verdict = "met" if p99 <= GOALS_MS[kind] else "MISSED"
             cells = (statistics.median(values), p99, max(values))
             times = (f"{cell:.1f} ms" for cell in cells)
@@ -209,6 +210,9 @@ def _measured(url: str) -> Figures:
             runs = session.execute(select(RunRow.id, RunRow.project_id)).all()
             datasets = session.execute(select(DatasetRow.project_id, DatasetRow.id)).all()
         load = Load(world, base_url, api, keys, runs, dict(datasets))
+        # A full collection here would be counted as a wait for the API.
+        gc.collect()
+        gc.freeze()
         with load.moved():
             load.apply()
     return load.figures

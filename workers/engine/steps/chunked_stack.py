@@ -8,6 +8,7 @@ import numpy as np
 
 from workers.engine.kernels.program import N_COEFFICIENTS, Members, Rows, Scratch
 from workers.engine.optimizers import slot_names
+from workers.engine.rng import Purpose
 from workers.engine.steps.chunk_plan import plan
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class ChunkedStack:
 
     def enter(self, epoch: int) -> None:
         """Begin an epoch, from 0, with each member's order of the rows; not without shuffling."""
-        self._run.shuffle(epoch)
+        self._run.shuffle(Purpose.SHUFFLE, epoch)
 
     def run(self, batch: int, steps_before: int, row: int) -> None:
         """Do counts (K,) steps, from this batch of the epoch, after so many steps in all.

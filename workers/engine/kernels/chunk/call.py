@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workers.engine.kernels.native.library import kernel
-from workers.engine.rng import Purpose
 
 if TYPE_CHECKING:
     from workers.engine.kernels.program import Members, Program, Rows, Scratch
@@ -40,9 +39,9 @@ class ChunkCall:
             vector.ctypes.data for vector in (self._whole, self._numbers, self._addresses)
         )
 
-    def shuffle(self, epoch: int) -> None:
-        """Fill `members.orders` with those of an epoch, from 0: `rng.Shuffler` says which."""
-        self._shuffle(*self._orders, Purpose.SHUFFLE, epoch)
+    def shuffle(self, purpose: int, epoch: int) -> None:
+        """Fill `members.orders` with those of an epoch, from 0, as `rng.Shuffler` gives them."""
+        self._shuffle(*self._orders, purpose, epoch)
 
     def __call__(self, batch: int, steps_before: int, row: int) -> None:
         """Do `members.counts` steps: from this batch of the epoch, after so many steps in all.

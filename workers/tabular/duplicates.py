@@ -46,12 +46,16 @@ class RowDigests:
 
 
 def text_hashes(column: Chunks) -> Hashes:
-    """A hash of each distinct text, chunk by chunk; Python's own, which nobody can aim at."""
-    chunks: list[Any] = list(column.chunks)
-    return [
-        np.fromiter(map(hash, chunk.dictionary.to_pylist()), np.int64, len(chunk.dictionary))
-        for chunk in chunks
-    ]
+    """A hash of each entry of the dictionary or of each cell, chunk by chunk.
+
+    Python's own, which nobody can aim at.
+    """
+    return [_hashes(chunk) for chunk in column.chunks]
+
+
+def _hashes(chunk: Any) -> NDArray[np.int64]:
+    texts = chunk.dictionary if isinstance(chunk, pa.DictionaryArray) else chunk
+    return np.fromiter(map(hash, texts.to_pylist()), np.int64, len(texts))
 
 
 def _words(chunk: Column, hashes: NDArray[np.int64] | None) -> NDArray[np.uint64]:
@@ -59,6 +63,8 @@ def _words(chunk: Column, hashes: NDArray[np.int64] | None) -> NDArray[np.uint64
     words: Any
     if isinstance(chunk, pa.DictionaryArray) and hashes is not None:
         words = pa.array(hashes).take(chunk.indices)
+    elif hashes is not None:
+        words = pa.array(hashes, mask=chunk.is_null().to_numpy(zero_copy_only=False))
     elif pa.types.is_boolean(chunk.type):
         words = chunk.cast(pa.int64())
     else:

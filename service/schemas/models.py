@@ -75,7 +75,7 @@ class PredictionWarning(Wire):
 
     row: int
     column: str
-    code: Literal["unseen_category", "imputed", "out_of_range", "target_ignored"]
+    code: Literal["unseen_category", "imputed", "out_of_range", "target_ignored", "column_ignored"]
     used: Cell
 
 

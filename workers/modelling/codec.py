@@ -73,6 +73,7 @@ def model_to_bytes(fitted: FittedModel) -> bytes:
         "preprocessing": fitted.preprocessing.to_plain(),
         "target": target_to_plain(fitted.target),
         "reading": fitted.reading,
+        "unread": fitted.unread,
     }
     tensors = fitted.network.layout.views(fitted.parameters)
     return tensor_file(tensors, _metadata("model", content))
@@ -165,6 +166,8 @@ def _model(tensors: dict[str, NDArray[Any]], content: Mapping[str, Any]) -> Fitt
         preprocessing=preprocessing,
         target=target,
         reading=content["reading"],
+        # Models of earlier versions did not know what stood beside their features.
+        unread=tuple(content.get("unread", ())),
     )
 
 

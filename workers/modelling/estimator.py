@@ -79,6 +79,8 @@ class Prepared:
     test: HeldOut | None
     warnings: tuple[PlanWarning, ...]
     reading: Mapping[str, Any]
+    unread: tuple[str, ...]
+    """The columns of the table that are neither features nor targets."""
 
     def fitted(self, parameters: Array) -> FittedModel:
         """The model with these parameters (P,), which are copied."""
@@ -91,6 +93,7 @@ class Prepared:
             preprocessing=self.preprocessing,
             target=self.target,
             reading=self.reading,
+            unread=self.unread,
         )
 
 
@@ -128,6 +131,7 @@ def prepare(table: pa.Table, plan: ModelPlan, scratch: Scratch | None = None) ->
         validation=validation,
         test=encoding.held_out(split.test, truth[parts.test]),
         reading=reading_of(table),
+        unread=_unread(table, plan),
         warnings=(
             *_warnings(table.num_rows - len(kept), truth, parts, plan),
             *leak_warnings(table, plan, split.train, training_truth),
@@ -210,6 +214,11 @@ def _network(plan: ModelPlan, preprocessing: Preprocessing) -> Network:
     except LayerError as error:
         detail = f"with the training rows' levels, layer {error.layer}: {error.reason}"
         raise TableError("spec_dataset_mismatch", detail) from error
+
+
+def _unread(table: pa.Table, plan: ModelPlan) -> tuple[str, ...]:
+    read = {*plan.features, *plan.targets}
+    return tuple(name for name in table.column_names if name not in read)
 
 
 def _check_columns(table: pa.Table, plan: ModelPlan) -> None:

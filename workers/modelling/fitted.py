@@ -22,7 +22,7 @@ from workers.tabular.prediction_input import InputReader, PredictionInputError
 from workers.tabular.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from workers.tabular.features import Features
 
@@ -84,6 +84,8 @@ class FittedModel:
     target: TargetEncoding
     reading: Mapping[str, Any]
     """How the text of its table was read, for `IngestOptions.from_plain`."""
+    unread: tuple[str, ...] = ()
+    """The other columns of its table, which requests may hold and which it does not read."""
     _reader: InputReader = field(init=False, repr=False)
     _warnings: CellWarnings = field(init=False, repr=False)
     _idle: deque[ForwardPass] = field(init=False, repr=False, default_factory=deque)
@@ -92,7 +94,7 @@ class FittedModel:
         object.__setattr__(
             self,
             "_reader",
-            InputReader(self.preprocessing.encoders, names_of(self.target_name)),
+            InputReader(self.preprocessing.encoders, {*names_of(self.target_name), *self.unread}),
         )
         object.__setattr__(self, "_warnings", CellWarnings(self.preprocessing.encoders))
 
@@ -110,26 +112,20 @@ class FittedModel:
         """Predict JSON objects by feature name, null standing for a missing value.
 
         Raises PredictionInputError for names or types that are not the features', and
-        NonFiniteOutputError; what is merely missing, unseen or out of range is warned of.
+        NonFiniteOutputError; what is merely missing, unseen or out of range is warned of, as is,
+        once, a column of the table that is no feature.
         """
-        return self._predict(self._reader.rows(rows))
+        answers = self._predict(self._reader.rows(rows))
+        has_more = any(len(row) != len(self.preprocessing.encoders) for row in rows)
+        return self._warned(answers, rows) if has_more else answers
 
     def predict_inputs(self, inputs: Sequence[Sequence[Any]]) -> Predictions:
         """Predict JSON arrays in the order of the features; raises as `predict_rows` does."""
         return self._predict(self._reader.inputs(inputs))
 
     def predict_columns(self, columns: Mapping[str, Sequence[str | None]]) -> Predictions:
-        """Predict columns of text by feature name, None being a missing cell; raises alike.
-
-        A column of the target is not read, and warned of once.
-        """
-        answers = self._predict(self._reader.columns(columns))
-        ignored = tuple(
-            CellWarning(0, name, "target_ignored", None)
-            for name in names_of(self.target_name)
-            if name in columns
-        )
-        return replace(answers, warnings=ignored + answers.warnings) if ignored else answers
+        """Predict columns of text by feature name, None being a missing cell; raises alike."""
+        return self._warned(self._predict(self._reader.columns(columns)), [columns])
 
     def outputs(self, X: Array) -> Array:
         """The network's answers (N, K) for inputs (N, I)."""
@@ -141,6 +137,14 @@ class FittedModel:
         answers = forward.run(X)[1]
         self._idle.append(forward)
         return answers
+
+    def _warned(self, answers: Predictions, named: Sequence[Collection[str]]) -> Predictions:
+        targets = names_of(self.target_name)
+        ignored = tuple(
+            CellWarning(0, name, "target_ignored" if name in targets else "column_ignored", None)
+            for name in self._reader.unread(named)
+        )
+        return replace(answers, warnings=ignored + answers.warnings) if ignored else answers
 
     def _predict(self, features: Features) -> Predictions:
         X = self.preprocessing.transform(features, self.parameters.dtype)

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from workers.tabular.encoders import Encoder
     from workers.tabular.features import Features
 
-WarningCode = Literal["unseen_category", "imputed", "out_of_range", "target_ignored"]
+WarningCode = Literal[
+    "unseen_category", "imputed", "out_of_range", "target_ignored", "column_ignored"
+]
 Used = str | float | bool | None
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,7 +40,8 @@ class CellWarning:
     `used` is what was read in its place: the median for a missing number, the most frequent level
     for a missing category; the number itself where it is out of the training rows' range; None
     for an unseen category, which stands at no level of its own, and for a missing one that is
-    read as such. `target_ignored` is of a whole column, which its first row stands for.
+    read as such. `target_ignored` and `column_ignored` are of a whole column, which its first row
+    stands for.
     """
 
     row: int

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -13,13 +13,15 @@ from workers.tabular.encoders import CodedEncoder
 from workers.tabular.features import Features
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from workers.tabular.cell_readers import CellReader
     from workers.tabular.encoders import Encoder
 
 MAX_PROBLEMS = 20
 _NAMED = 10
+
+Cell = TypeVar("Cell")
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,9 @@ class InputReader:
     The way without problems is kept short; only when it fails are the problems looked for.
     """
 
-    def __init__(self, encoders: Sequence[Encoder], targets: Collection[str] = ()) -> None:
-        self._targets = frozenset(targets)
+    def __init__(self, encoders: Sequence[Encoder], unread: Collection[str] = ()) -> None:
+        """Take the features, and the names of columns that may be there and are not read."""
+        self._unread = frozenset(unread)
         self._names = tuple(encoder.name for encoder in encoders)
         self._known = frozenset(self._names)
         self._json = tuple(json_reader(encoder) for encoder in encoders)
@@ -60,8 +63,13 @@ class InputReader:
         self._number_places = np.flatnonzero(np.logical_not(is_code))
 
     def rows(self, rows: Sequence[Mapping[str, Any]]) -> Features:
-        """JSON objects by feature name, in any order of names; pointers are /rows/3/age."""
+        """JSON objects by feature name, in any order of names; pointers are /rows/3/age.
+
+        What was in the table beside the features may be there still: it is not read.
+        """
         names = self._names
+        if any(len(row) != len(names) for row in rows):
+            rows = [self._without_unread(row) for row in rows]
         if any(len(row) != len(names) for row in rows):
             raise PredictionInputError(self._wrong_rows(rows))
         try:
@@ -80,9 +88,9 @@ class InputReader:
     def columns(self, columns: Mapping[str, Sequence[str | None]]) -> Features:
         """Columns of text by feature name, None being missing; pointers as for `rows`.
 
-        A file often still holds what is to be predicted: a column of a target is not read.
+        What was in the table beside the features may be there still: it is not read.
         """
-        columns = {name: column for name, column in columns.items() if name not in self._targets}
+        columns = self._without_unread(columns)
         if set(columns) != self._known:
             raise PredictionInputError(self._wrong_names(columns, "/columns"))
         if len({len(column) for column in columns.values()}) > 1:
@@ -90,6 +98,14 @@ class InputReader:
             raise PredictionInputError(iter([InputProblem("/columns", "rows_length", detail)]))
         cells = list(zip(*(columns[name] for name in self._names), strict=True))
         return self._read(cells, self._text, "/rows", [pointer_part(name) for name in self._names])
+
+    def unread(self, named: Iterable[Collection[str]]) -> tuple[str, ...]:
+        """The names, each once, that are there and are not read, in the order of their coming."""
+        names = chain.from_iterable(named)
+        return tuple(dict.fromkeys(name for name in names if name in self._unread))
+
+    def _without_unread(self, named: Mapping[str, Cell]) -> dict[str, Cell]:
+        return {name: value for name, value in named.items() if name not in self._unread}
 
     def _read(
         self,
@@ -117,9 +133,8 @@ class InputReader:
                 yield InputProblem(f"{pointer}/{pointer_part(name)}", "missing_feature", detail)
         for name in names:
             if name not in self._known:
-                is_target = name in self._targets
-                detail = "The model predicts this: leave it out." if is_target else self._reads()
-                yield InputProblem(f"{pointer}/{pointer_part(name)}", "unknown_feature", detail)
+                at = f"{pointer}/{pointer_part(name)}"
+                yield InputProblem(at, "unknown_feature", self._reads())
 
     def _reads(self) -> str:
         named = ", ".join(self._names[:_NAMED])

@@ -62,6 +62,53 @@ def test_csv_may_still_hold_the_target(client: TestClient, model_id: str) -> Non
     assert with_target["warnings"] == [ignored, *without["warnings"]]
 
 
+@pytest.fixture(scope="module")
+def messy(api: Api, client: TestClient) -> tuple[str, str, str]:
+    """A table of which most columns say nothing; its text, its dataset and a model of it."""
+    lines = [f"P{n:03d},{n % 9},,same,{n * 1.5}" for n in range(60)]
+    text = "\n".join(["patient id,dose,empty,constant,price", *lines])
+    dataset = client.post("/v1/datasets", files={"file": ("t.csv", text)}).json()
+    wish = {"dataset_id": dataset["id"], "target": "price", "training": {"epochs": 3}}
+    run = client.post("/v1/runs", json=wish).json()
+    assert run["spec"]["features"] == ["dose"]
+    api.train(run["id"])
+    return text, str(dataset["id"]), str(client.get(f"/v1/runs/{run['id']}").json()["model_id"])
+
+
+IGNORED = [
+    ("price", "target_ignored"),
+    ("patient id", "column_ignored"),
+    ("empty", "column_ignored"),
+    ("constant", "column_ignored"),
+]
+
+
+def test_the_very_file_that_trained_a_model_is_predicted(
+    client: TestClient, messy: tuple[str, str, str]
+) -> None:
+    text, dataset_id, model_id = messy
+    doses = [{"dose": n % 9} for n in range(60)]
+    alone = _answer(client, model_id, json={"rows": doses})
+    by_csv = _answer(client, model_id, content=text, headers=CSV)
+    rows = client.get(f"/v1/datasets/{dataset_id}/rows?limit=60").json()["rows"]
+    by_rows = _answer(client, model_id, json={"rows": rows})
+    assert by_csv["predictions"] == by_rows["predictions"] == alone["predictions"]
+    for answer in (by_csv, by_rows):
+        assert {(w["column"], w["code"]) for w in answer["warnings"]} == set(IGNORED)
+        assert len(answer["warnings"]) == len(IGNORED)
+    assert alone["warnings"] == []
+
+
+def test_a_column_that_no_table_had_is_refused_beside_those_that_are_ignored(
+    client: TestClient, messy: tuple[str, str, str]
+) -> None:
+    row = {"dose": 1, "constant": "same", "Dose": 1}
+    answer = client.post(f"/v1/models/{messy[2]}/predict", json={"rows": [row]})
+    assert answer.status_code == 422
+    found = [(error["pointer"], error["code"]) for error in answer.json()["errors"]]
+    assert found == [("/rows/0/Dose", "unknown_feature")]
+
+
 def test_missing_and_unknown_columns_are_named(client: TestClient, model_id: str) -> None:
     answer = client.post(f"/v1/models/{model_id}/predict", content="x0,z\n1,2\n", headers=CSV)
     assert answer.status_code == 422

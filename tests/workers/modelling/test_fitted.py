@@ -69,7 +69,7 @@ def test_a_strange_row_is_predicted_with_warnings(model: FittedModel) -> None:
 
 def test_what_cannot_be_read_is_refused(model: FittedModel) -> None:
     with pytest.raises(PredictionInputError):
-        model.predict_rows([ROW | {"species": "Adelie"}])
+        model.predict_rows([ROW | {"bill length": 40.0}])
     with pytest.raises(PredictionInputError):
         model.predict_inputs([[1, 2]])
     with pytest.raises(PredictionInputError):

@@ -8,7 +8,7 @@ from sklearn import metrics
 
 from tests.workers.modelling.tables import PENGUINS, Trained, codes_of, csv_of, ingested, trained
 from workers.engine.spec import EarlyStoppingSpec, NetworkSpec, PoissonSpec
-from workers.modelling.estimator import PredictionInputError, prepare
+from workers.modelling.estimator import prepare
 from workers.modelling.evaluation import report
 from workers.modelling.plan import ModelWish
 from workers.modelling.recipes import resolve
@@ -90,12 +90,17 @@ def test_a_list_of_one_target_answers_as_a_list() -> None:
     assert predictions.values.shape == (3, 1)
 
 
-def test_a_target_among_the_rows_to_predict_is_named(both: Trained) -> None:
-    row = {feature.name: None for feature in both.model.features} | {"bill_length_mm": 40.0}
-    with pytest.raises(PredictionInputError) as caught:
-        both.model.predict_rows([row])
-    [problem] = caught.value.problems
-    assert "leave it out" in problem.detail
+def test_a_target_among_the_rows_to_predict_is_not_read_and_said_once(both: Trained) -> None:
+    row = {feature.name: None for feature in both.model.features}
+    alone = both.model.predict_rows([row, row])
+    rows = [row | {"bill_length_mm": length} for length in (40.0, 4.0)]
+    beside = both.model.predict_rows(rows)
+    assert beside.values is not None
+    assert alone.values is not None
+    assert beside.values.tobytes() == alone.values.tobytes()
+    first, *others = beside.warnings
+    assert (first.row, first.column, first.code) == (0, "bill_length_mm", "target_ignored")
+    assert tuple(others) == alone.warnings
 
 
 def test_several_targets_without_hidden_layers_have_a_formula_each() -> None:

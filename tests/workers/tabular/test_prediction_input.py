@@ -148,12 +148,14 @@ def test_a_number_is_spelled_as_a_label(number: float, text: str) -> None:
     assert spelled(number) == text
 
 
-def test_the_target_among_the_features_is_told_apart_from_other_names() -> None:
+def test_what_is_not_read_is_told_apart_from_names_that_nobody_knows() -> None:
     reader = InputReader(PREPROCESSING.encoders, ("outcome",))
     row = dict.fromkeys(encoder.name for encoder in PREPROCESSING.encoders)
+    rows = [row, row | {"outcome": 1.0}]
+    assert reader.rows(rows).numbers.tobytes() == reader.rows([row, row]).numbers.tobytes()
+    assert reader.unread(rows) == ("outcome",)
     with pytest.raises(PredictionInputError) as raised:
         reader.rows([row | {"outcome": 1.0, "typo": 1.0}])
-    target, typo = raised.value.problems
-    assert (target.pointer, target.code) == ("/rows/0/outcome", "unknown_feature")
-    assert "leave it out" in target.detail
+    [typo] = raised.value.problems
+    assert (typo.pointer, typo.code) == ("/rows/0/typo", "unknown_feature")
     assert all(encoder.name in typo.detail for encoder in PREPROCESSING.encoders)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workers.engine import divergence, rng
+from workers.engine import divergence
 from workers.engine.steps.batches import training_rows
 from workers.engine.steps.chunked_stack import ChunkedStack
 from workers.engine.steps.timetable import Timetable
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from workers.engine.schedules import Rates
     from workers.engine.state import TrainingState
     from workers.engine.steps.vectors import Vectors
-    from workers.engine.tensors import Labels
 
 CALL_S = 0.1
 """A call takes at most about so long: whoever waits for the run waits for it."""
@@ -52,12 +51,10 @@ class ChunkedSteps:
             self.total_weights = [float(rows.weights.sum(dtype=np.float64))] * len(states)
         self._stack = ChunkedStack(problems, rows, vectors.parameters, vectors.slots, _BLOCK)
         self._count = -(-self.n_rows // self._stack.batch_size)
-        self._shuffler = rng.Shuffler()
         self._timetables = [Timetable(one.spec, self._count, _BLOCK) for one in problems]
         self._loaded = -1
         self._rates: list[Rates] = []
         self._plateau_factors = [1.0 for _ in problems]
-        self._orders: list[Labels] = []
         self._step, self._step_in_epoch = states[0].step, states[0].step_in_epoch
         flops = 6.0 * problems[0].network.n_parameters * self._stack.batch_size
         self._step_s = len(problems) * (_SLOWEST_STEP_S + flops / _SLOWEST_FLOPS)
@@ -84,9 +81,7 @@ class ChunkedSteps:
         first = self._states[0]
         self._step, self._step_in_epoch = first.step, first.step_in_epoch
         if self._problems[0].spec.shuffle:
-            seeds = [problem.seed for problem in self._problems]
-            self._orders = [self._shuffler.order(seed, first.epoch, self.n_rows) for seed in seeds]
-            self._stack.enter(self._orders)
+            self._stack.enter(first.epoch)
         for timetable, state in zip(self._timetables, self._states, strict=True):
             timetable.enter(state.plateau_factor)
         factors = [state.plateau_factor for state in self._states]
@@ -143,5 +138,5 @@ class ChunkedSteps:
         state.step += 1
         start = state.step_in_epoch * self._stack.batch_size
         rows = slice(start, start + self._stack.batch_size)
-        X = self._X[self._orders[index][rows] if self._orders else rows]
+        X = self._X[self._stack.orders[index, rows] if problem.spec.shuffle else rows]
         state.diverge(*divergence.behind_loss(problem, state.parameters, X, state.step))

@@ -8,6 +8,7 @@ import numpy as np
 
 from workers.engine.kernels.program import N_COEFFICIENTS, Members, Rows, Scratch
 from workers.engine.optimizers import slot_names
+from workers.engine.rng import Purpose
 from workers.engine.steps.chunk_plan import plan
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from workers.engine.problem import Problem
     from workers.engine.steps.batches import Batch
-    from workers.engine.tensors import Array, Labels
+    from workers.engine.tensors import Array
 
 
 class ChunkedStack:
@@ -23,7 +24,7 @@ class ChunkedStack:
 
     parameters and slots (K, P) are moved in place; a member gets the bits that it gets alone.
     What a call of `run` needs is left in coefficients (K, S, 3), loss_sums (K,), to which it adds,
-    and counts (K,), the steps to do.
+    and counts (K,), the steps to do. orders (K, N) are the epoch's, (K, 0) without shuffling.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class ChunkedStack:
         self.coefficients = np.ones((members, n_coefficients, N_COEFFICIENTS))
         self.loss_sums = np.zeros(members)
         self.counts = np.zeros(members, np.int64)
-        self._orders = np.zeros((members, n_rows if first.spec.shuffle else 0), np.int64)
+        self.orders = np.zeros((members, n_rows if first.spec.shuffle else 0), np.int64)
         none = np.empty((members, 0), dtype)
         # By name: of a state that was stored, slots come in any order.
         ordered = [slots[name] for name in slot_names(first.spec.optimizer)]
@@ -55,7 +56,7 @@ class ChunkedStack:
                 parameters=parameters,
                 first_slot=first_slot,
                 second_slot=second_slot,
-                orders=self._orders,
+                orders=self.orders,
                 seeds=np.array([one.seed for one in problems], np.uint64),
                 dropout_rates=np.stack([one.dropout_rates for one in plans]),
                 coefficients=self.coefficients,
@@ -69,10 +70,9 @@ class ChunkedStack:
             ),
         )
 
-    def enter(self, orders: Sequence[Labels]) -> None:
-        """Begin an epoch with each member's order (N,) of the rows; of no use without shuffling."""
-        for place, order in zip(self._orders, orders, strict=True):
-            place[:] = order
+    def enter(self, epoch: int) -> None:
+        """Begin an epoch, from 0, with each member's order of the rows; not without shuffling."""
+        self._run.shuffle(Purpose.SHUFFLE, epoch)
 
     def run(self, batch: int, steps_before: int, row: int) -> None:
         """Do counts (K,) steps, from this batch of the epoch, after so many steps in all.

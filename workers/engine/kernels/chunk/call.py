@@ -33,9 +33,15 @@ class ChunkCall:
             [*_of_program(program), *_of_rows(rows), *_of_members(members), 0, 0, 0], np.int64
         )
         self._run = kernel("run_steps", scratch.gradient.dtype)
+        self._shuffle = kernel("shuffle", scratch.gradient.dtype)
+        self._orders = *members.orders.shape, members.orders.ctypes.data, members.seeds.ctypes.data
         self._packed = tuple(
             vector.ctypes.data for vector in (self._whole, self._numbers, self._addresses)
         )
+
+    def shuffle(self, purpose: int, epoch: int) -> None:
+        """Fill `members.orders` with those of an epoch, from 0, as `rng.Shuffler` gives them."""
+        self._shuffle(*self._orders, purpose, epoch)
 
     def __call__(self, batch: int, steps_before: int, row: int) -> None:
         """Do `members.counts` steps: from this batch of the epoch, after so many steps in all.

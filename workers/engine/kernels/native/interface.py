@@ -29,6 +29,7 @@ ENTRIES = {
     "descend": Kind("iiiidi", "v"),  # mu, Nesterov
     "adam": Kind("iiiiidd", "v"),  # betas; numbers are rate, epsilon, keep
     "fill_mask": Kind("iiidiii", "v"),  # members, size, mask, rate, seeds, batch, layer
+    "shuffle": Kind("iiiiii", "v"),  # members, rows, orders, seeds, purpose, epoch
     "run_steps": Kind("iii", "v"),  # as `chunk.call` packs them
 }
 """Every kernel that Python calls, each compiled for both precisions."""

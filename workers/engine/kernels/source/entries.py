@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workers.engine.kernels.source import descent, masks, objectives, pointwise
+from workers.engine.kernels.source import descent, masks, objectives, orders, pointwise
 from workers.engine.kernels.source.jit import inlined, matrix, memory_at, vector
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _NUMBER = np.float64(0.0)
 
 
 def elementwise(zero: Any) -> dict[str, Callable[..., Any]]:
-    """The activations and dropout masks."""
+    """The activations, dropout masks and orders of rows."""
 
     def activate(code: Any, size: Any, z: Any, slope: Any) -> None:
         pointwise.activate(code, _vector(z, 0, size, zero), _vector(slope, 0, size, zero))
@@ -43,7 +43,18 @@ def elementwise(zero: Any) -> dict[str, Callable[..., Any]]:
             part = _vector(mask, k * size, size, zero)
             masks.fill_mask(part, rate, of_member[k], batch, layer)
 
-    return {"activate": activate, "deactivate": deactivate, "fill_mask": fill_mask}
+    def shuffle(members: Any, size: Any, order: Any, seeds: Any, purpose: Any, epoch: Any) -> None:
+        of_member = _vector(seeds, 0, members, _WORD)
+        for k in range(members):
+            part = _vector(order, k * size, size, _WHOLE)
+            orders.shuffle(part, of_member[k], purpose, epoch)
+
+    return {
+        "activate": activate,
+        "deactivate": deactivate,
+        "fill_mask": fill_mask,
+        "shuffle": shuffle,
+    }
 
 
 def losses(zero: Any) -> dict[str, Callable[..., Any]]:

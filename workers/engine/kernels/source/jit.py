@@ -108,6 +108,19 @@ def exponent_of(_context: Any, x: Any) -> Any:
 
 
 @intrinsic
+def high_product(_context: Any, a: Any, b: Any) -> Any:
+    """The upper 64 bits of the product of two words of 64 bits."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        double = ir.IntType(2 * a.bitwidth)
+        product = builder.mul(*(builder.zext(word, double) for word in arguments))
+        upper = builder.lshr(product, ir.Constant(double, a.bitwidth))
+        return builder.trunc(upper, arguments[0].type)
+
+    return a(a, b), generate
+
+
+@intrinsic
 def memory_at(_context: Any, address: Any, number: Any) -> Any:
     """Memory of numbers like this one, as a flat array of no length: `vector` says how long."""
     kind = types.Array(number, 1, "C")

@@ -13,14 +13,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from workers.tabular.cells import are_numbers
-from workers.tabular.duplicates import text_hashes
+from workers.tabular.duplicates import hashes_of
 from workers.tabular.numbers import N_TOP, count_distinct, reason_for
 from workers.tabular.profile import ColumnProfile, TableWarning, TopValue
 from workers.tabular.text_cells import TextCells
 
 if TYPE_CHECKING:
     from workers.tabular.cells import Chunks, Column
-    from workers.tabular.duplicates import Hashes
     from workers.tabular.types import ColumnType
 
 _TOP_CHARACTERS = 200
@@ -72,12 +71,12 @@ class TextSummary:
     hashes: list[NDArray[np.int64]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, column: Chunks, decimal: str, hashes: Hashes | None = None) -> Self:
-        """The summary of a column of text; `hashes`, where they are known: `text_hashes`."""
+    def of(cls, column: Chunks, decimal: str) -> Self:
+        """The summary of a column of text."""
         summary = cls(len(column))
         start = 0
-        for chunk, of_chunk in zip(column.chunks, hashes or text_hashes(column), strict=True):
-            summary._add(TextCells.of(chunk), of_chunk, start, decimal)
+        for chunk in column.chunks:
+            summary.add(chunk, hashes_of(chunk), start, decimal)
             start += len(chunk)
         return summary
 
@@ -93,7 +92,9 @@ class TextSummary:
         """Whether all but a few cells are numbers."""
         return self.n_cells - self.n_others >= _MOSTLY_NUMBERS * self.n_cells
 
-    def _add(self, cells: TextCells, hashes: NDArray[np.int64], start: int, decimal: str) -> None:
+    def add(self, piece: Any, hashes: NDArray[np.int64], start: int, decimal: str) -> None:
+        """Take in the cells from row `start` on, with their `hashes_of`."""
+        cells = TextCells.of(piece)
         texts: Any = cells.texts
         counts = cells.counts
         self.n_cells += int(counts.sum())

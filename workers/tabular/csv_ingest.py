@@ -28,10 +28,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Typing:
-    """How a file is written, and the kinds that its columns are taken for."""
+    """How a file is written, and the kinds that its columns are taken for.
+
+    Most cells of `plain_texts` differ.
+    """
 
     dialect: Dialect
     kinds: Mapping[str, Kind]
+    plain_texts: frozenset[str]
 
 
 def ingest_csv(source: CsvSource, options: IngestOptions, out: Path) -> Dialect:
@@ -60,7 +64,7 @@ def _guess(source: CsvSource, options: IngestOptions) -> Typing:
         dialect = replace(dialect, decimal=",")
     reader = ColumnReader(dialect, options)
     reader.guess(cells)
-    return Typing(dialect, reader.kinds)
+    return Typing(dialect, reader.kinds, frozenset(reader.plain_texts))
 
 
 def _write(source: CsvSource, options: IngestOptions, typing: Typing, out: Path) -> dict[str, Kind]:
@@ -70,10 +74,11 @@ def _write(source: CsvSource, options: IngestOptions, typing: Typing, out: Path)
     """
     reader = ColumnReader(typing.dialect, options)
     reader.kinds = dict(typing.kinds)
+    reader.plain_texts = set(typing.plain_texts)
     schema = pa.schema([(name, STORED_TYPES[kind]) for name, kind in typing.kinds.items()])
     with TableWriter(out, with_reading(schema, options.reading())) as writer:
         for block in body_blocks(source, typing.dialect, options.limits):
             columns = reader.read(block)
             if reader.kinds == typing.kinds:
-                writer.write(pa.table(columns, schema=schema))
+                writer.write(columns)
     return reader.kinds

@@ -16,9 +16,11 @@ from workers.endings import outcome_of
 from workers.engine.fingerprint import numerics_fingerprint
 from workers.engine.kernels.contract import Kernels
 from workers.engine.training import train
+from workers.fold_trainings import FoldTrainings
 from workers.heartbeat import Heartbeat
 from workers.modelling.codec import weights_to_bytes
 from workers.modelling.estimator import prepare
+from workers.modelling.folds import Folds
 from workers.modelling.scratch import Scratch
 from workers.pace import Pace
 from workers.recorder import Recorder
@@ -26,6 +28,8 @@ from workers.saving import Saving
 from workers.tabular.parquet import release_memory
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from service.usecases.claims import Orders
     from workers.endings import Interruption
     from workers.engine.spec import TrainingSpec
@@ -71,21 +75,46 @@ class Attempt:
             every_epochs=training.checkpoint_every,
             clock=self.clock,
         )
+        saving.folds.extend(beginning.folds)
         recorder = Recorder(self.leases, claim, self.heartbeat, pace, saving, self.clock)
         initial = None if claim.has_initial_weights else _initial(prepared, state, saving)
         recorder.begin(
             state, initial, events, numerics_fingerprint(training.precision, self.kernels)
         )
         interruption = self._train(prepared, state, pace, recorder)
-        self._end(prepared, state, recorder, interruption)
+        folds = self._folds(pace, recorder)
+        if folds is not None and _has_model(state, interruption):
+            interruption = folds.run(state) or interruption
+        self._end(prepared, state, recorder, interruption, folds)
 
     def _prepare(self) -> Prepared:
         """The arrays alone: neither the stored bytes nor the table stay in memory."""
+        return prepare(self._table(), plan_of(self.claim.spec), self.scratch)
+
+    def _table(self) -> pa.Table:
         claim = self.claim
-        table = self.scratch.table(
+        return self.scratch.table(
             lambda file: self.heartbeat.insist(lambda: self.leases.copy_dataset(claim, file))
         )
-        return prepare(table, plan_of(claim.spec), self.scratch)
+
+    def _folds(self, pace: Pace, recorder: Recorder) -> FoldTrainings | None:
+        count = self.claim.spec.split.folds
+        if count is None:
+            return None
+        return FoldTrainings(
+            count=count,
+            open_folds=lambda: Folds(self._table(), plan_of(self.claim.spec), self.scratch),
+            look=self._look,
+            recorder=recorder,
+            pace=pace,
+            kernels=self.kernels,
+        )
+
+    def _look(self) -> Interruption | None:
+        """What ends the attempt once the run has its model."""
+        orders = self.heartbeat.orders()
+        ordered = None if orders is None else _ordered(orders, may_stop=True)
+        return "drain" if ordered is None and self.is_draining() else ordered
 
     def _train(
         self, prepared: Prepared, state: TrainingState, pace: Pace, recorder: Recorder
@@ -115,7 +144,8 @@ class Attempt:
         orders = self.heartbeat.orders()
         if state.stop_reason is not None:
             return None
-        ordered = None if orders is None else _ordered(orders, state)
+        has_epoch = state.epoch > 0 and state.step_in_epoch == 0
+        ordered = None if orders is None else _ordered(orders, may_stop=has_epoch)
         if ordered is not None:
             return ordered
         if self.is_draining():
@@ -129,6 +159,7 @@ class Attempt:
         state: TrainingState,
         recorder: Recorder,
         interruption: Interruption | None,
+        folds: FoldTrainings | None,
     ) -> None:
         claim = self.claim
         if interruption in ("drain", "pause"):
@@ -137,7 +168,8 @@ class Attempt:
             self.heartbeat.insist(lambda: give_back(claim.run_id, claim.fence, last))
             _log.info("%s: given back after epoch %d", claim.run_id, state.epoch)
             return
-        outcome = outcome_of(claim.spec, prepared, state, recorder, interruption)
+        found = None if folds is None else folds.summary()
+        outcome = outcome_of(claim.spec, prepared, state, recorder, interruption, found)
         self.heartbeat.insist(lambda: self.leases.finish(claim.run_id, claim.fence, outcome))
         _log.info("%s: %s (%s)", claim.run_id, outcome.status, outcome.stop_reason)
 
@@ -152,12 +184,19 @@ def values_of(report: EpochReport, spec: TrainingSpec) -> dict[str, float]:
     return values | dict(report.metrics)
 
 
-def _ordered(orders: Orders, state: TrainingState) -> Interruption | None:
+def _has_model(state: TrainingState, interruption: Interruption | None) -> bool:
+    """Whether the training has come to an end that leaves a model, and time for its folds."""
+    return state.divergence is None and (
+        interruption == "budget" or (interruption is None and state.stop_reason is not None)
+    )
+
+
+def _ordered(orders: Orders, *, may_stop: bool) -> Interruption | None:
     if orders.requested == "cancel":
         return "cancel"
     if orders.overdue:
         return "deadline"
-    if orders.requested == "stop" and state.epoch > 0 and state.step_in_epoch == 0:
+    if orders.requested == "stop" and may_stop:
         return "stop"
     if orders.requested == "pause":
         return "pause"

@@ -14,6 +14,7 @@ from workers.engine.training import TrainingState
 from workers.modelling.checkpoint_weights import parameters_of
 from workers.modelling.codec import (
     CodecError,
+    folds_from_state,
     state_from_bytes,
     weights_from_state,
     weights_to_bytes,
@@ -43,6 +44,8 @@ class Beginning:
 
     state: TrainingState
     events: tuple[NewEvent, ...] = ()
+    folds: tuple[dict[str, Any], ...] = ()
+    """What was found in the folds that earlier attempts have finished."""
 
 
 def beginning_of(claim: Claim, prepared: Prepared) -> Beginning:
@@ -59,6 +62,7 @@ def beginning_of(claim: Claim, prepared: Prepared) -> Beginning:
         return _first(claim, prepared)
     try:
         state = state_from_bytes(claim.checkpoint.state)
+        folds = folds_from_state(claim.checkpoint.state)
     except CodecError as error:
         # The bytes are what was saved, by another version. Nothing is lost but time: the same
         # steps lead to the same bits.
@@ -71,7 +75,7 @@ def beginning_of(claim: Claim, prepared: Prepared) -> Beginning:
         )
         first = _first(claim, prepared)
         return Beginning(first.state, (told, *first.events))
-    return Beginning(state, (_going_on(state),))
+    return Beginning(state, (_going_on(state),), tuple(folds))
 
 
 def _first(claim: Claim, prepared: Prepared) -> Beginning:

@@ -37,6 +37,7 @@ def outcome_of(
     state: TrainingState,
     recorder: Recorder,
     interruption: Interruption | None,
+    cross_validation: Mapping[str, Any] | None = None,
 ) -> Outcome:
     """Return the end that a training came to, with everything that was not written yet."""
     if interruption == "cancel":
@@ -51,7 +52,8 @@ def outcome_of(
         )
     if state.divergence is not None:
         return _diverged(state.divergence, prepared, state, recorder)
-    return _succeeded(spec, prepared, state, recorder, interruption)
+    reason = _INTERRUPTED.get(interruption) or _REASONS[state.stop_reason or ""]
+    return _succeeded(spec, prepared, state, recorder, reason, cross_validation)
 
 
 def _succeeded(
@@ -59,7 +61,8 @@ def _succeeded(
     prepared: Prepared,
     state: TrainingState,
     recorder: Recorder,
-    interruption: Interruption | None,
+    reason: StopReason,
+    cross_validation: Mapping[str, Any] | None,
 ) -> Outcome:
     parameters = state.final_parameters(spec.training)
     stopping = spec.training.early_stopping
@@ -76,8 +79,9 @@ def _succeeded(
         is_best=is_best or is_best_epoch(state),
     )
     fitted = prepared.fitted(parameters)
-    reason = _INTERRUPTED.get(interruption) or _REASONS[state.stop_reason or ""]
     figures = report(fitted, prepared, _course(spec, state, reason))
+    if cross_validation is not None:
+        figures["cross_validation"] = cross_validation
     return Outcome(
         status="stopped" if reason == "user_stop" else "succeeded",
         stop_reason=reason,

@@ -90,6 +90,12 @@ class Recorder:
             pause_s = _FLUSH_S
         self._flush_due_s = written_s + max(_FLUSH_S, pause_s)
 
+    def save(self, state: TrainingState, events: tuple[NewEvent, ...] = ()) -> None:
+        """Write everything at once, with the state as it is."""
+        checkpoint = self.saving.checkpoint(state)
+        self._write(self.part(state, checkpoint=checkpoint, events=events))
+        self.saving.saved(state, pause_s=0.0)
+
     def saved_part(self, state: TrainingState) -> ProgressPart:
         """Return, and forget, everything that was not written yet, and the state as it is."""
         return self.part(state, checkpoint=self.saving.checkpoint(state))

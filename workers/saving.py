@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from service.usecases.claims import NewCheckpoint
 from workers.engine.tensors import Array
@@ -42,6 +42,8 @@ class Saving:
         clock: Clock,
     ) -> None:
         """Begin at `state`; what it holds of earlier epochs was saved with it."""
+        self.folds: list[dict[str, Any]] = []
+        """What was found in the folds that are behind the run."""
         self._network = network
         self._interval_s = interval_s
         self._every_epochs = every_epochs
@@ -77,7 +79,7 @@ class Saving:
             kind="periodic",
             epoch=state.epoch,
             step=state.step,
-            state=self.state_bytes(state),
+            state=state_to_bytes(state, self._network.layout, self.folds),
             is_best=state.step_in_epoch == 0 and is_best_epoch(state),
         )
 

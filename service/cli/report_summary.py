@@ -32,6 +32,7 @@ def _parts(report: Part) -> Iterator[RenderableType | None]:
         f"{rows['test']} tested"
     )
     yield _figures(report)
+    yield _folds(report.get("cross_validation"))
     yield _learning(report.get("learning"))
     yield _classes(report["test"] or report["validation"])
     yield _importance(report.get("importance"))
@@ -56,6 +57,17 @@ def _figures(report: Part) -> RenderableType:
 
 def _is_measure(name: str, value: Any) -> bool:
     return name != "n" and isinstance(value, float | int)
+
+
+def _folds(found: Part | None) -> RenderableType | None:
+    if not found or not found["mean"]:
+        return None
+    folds = [(f"fold {f['fold']}", f["figures"]) for f in found["folds"] if f.get("figures")]
+    rows = [*folds, ("mean", found["mean"]), ("std", found["std"])]
+    return table(
+        ("FOLDS", *found["mean"]),
+        [(name, *(_number(figures.get(m)) for m in found["mean"])) for name, figures in rows],
+    )
 
 
 def _learning(learning: Part | None) -> RenderableType | None:

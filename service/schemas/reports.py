@@ -236,6 +236,34 @@ class Thresholds(Wire):
     operating_points: dict[Literal["max_f1", "max_balanced_accuracy"], OperatingPoint]
 
 
+class FoldRows(Wire):
+    """How many rows trained without a fold, judged the epochs, and were held out as the fold."""
+
+    train: int
+    validation: int
+    held_out: int
+
+
+class Fold(Wire):
+    """A training without one fold, judged on that fold; or the reason why there is none."""
+
+    fold: int
+    rows: FoldRows | None = None
+    epochs: int | None = None
+    best_epoch: int | None = None
+    figures: dict[str, Figure] | None = None
+    reason: str | None = None
+
+
+class CrossValidation(Wire):
+    """How good trainings like the run's are on rows that none of them saw, fold by fold."""
+
+    folds: list[Fold]
+    mean: dict[str, Figure] = Field(description="Of the folds that have the figure.")
+    std: dict[str, Figure] = Field(description="The sample standard deviation, n - 1 below.")
+    reason: str | None = Field(description="Why folds are missing.")
+
+
 class Rows(Wire):
     """How many rows are in each part of the split."""
 
@@ -261,6 +289,7 @@ class Report(Wire):
     importance: Importance | NotMade | None = None
     conformal: Conformal | NotMade | None = None
     thresholds: Thresholds | NotMade | None = None
+    cross_validation: CrossValidation | None = None
     coefficients: dict[str, float | None] | dict[str, dict[str, float | None]] | None = Field(
         None, description="Of a network without hidden layers, in the data's own units."
     )

@@ -12,7 +12,7 @@ from service.schemas.networks import NetworkIn
 from service.schemas.targets import ColumnName, TargetColumns
 from service.schemas.training import Auto, OrAuto, RunTraining, TrainingWish
 from service.schemas.wire import Label, Name, UtcTime, Wire
-from workers.engine.spec import NetworkSpec, Seed, SplitSpec
+from workers.engine.spec import Folds, NetworkSpec, Seed, SplitSpec
 from workers.tabular.spec import PreprocessingSpec
 
 T = TypeVar("T")
@@ -83,6 +83,11 @@ class SplitWish(Wire):
         default=None,
         description="With the method group: rows with the same cell stay together. With column: "
         'each cell says "train", "validation" (or "val", "valid") or "test".',
+    )
+    folds: Folds | None = Field(
+        default=None,
+        description="Repeat the training without each of so many folds of the rows that do not "
+        "test, and judge it on that fold: `cross_validation` of the report.",
     )
 
     def wishes(self) -> dict[str, Any]:

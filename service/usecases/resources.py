@@ -12,6 +12,7 @@ from service.usecases.workers import capacities, latest_speed
 from workers.engine import cost
 from workers.engine.speed import Speed, seconds_per_epoch
 from workers.modelling.planned_inputs import planned_network, planned_rows
+from workers.modelling.size_checks import with_folds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,15 +55,18 @@ def needs(plan: ModelPlan, profile: TableProfile, speed: Mapping[str, float] | N
     """Estimate what a plan takes on a table."""
     network, training = planned_network(plan, profile), plan.training
     n_rows, n_validation = planned_rows(plan, profile)
+    trainings, memories = with_folds(plan.split)
     known = None if speed is None else Speed.from_plain(speed)
     return Needs(
-        memory_bytes=cost.estimate(network, training, n_rows, n_validation).memory_bytes,
+        memory_bytes=memories * cost.estimate(network, training, n_rows, n_validation).memory_bytes,
         # The loss is a layer, too, as far as calls are counted.
         layers=len(network.layers) + 1,
-        steps=training.epochs * math.ceil(n_rows / training.batch_size),
+        steps=trainings * training.epochs * math.ceil(n_rows / training.batch_size),
         cpu_seconds=None
         if known is None
-        else training.epochs * seconds_per_epoch(network, training, n_rows, known, n_validation),
+        else trainings
+        * training.epochs
+        * seconds_per_epoch(network, training, n_rows, known, n_validation),
     )
 
 

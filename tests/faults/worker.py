@@ -8,9 +8,10 @@ from service.store import blobs
 from tests.faults import clock
 from tests.faults.ledger import StoppingLeases, StoppingSessions, run_name
 from tests.faults.places import come_to
-from workers import app, attempt, runner
+from workers import app, attempt, fold_trainings, runner
 from workers.__main__ import main
 from workers.engine import training
+from workers.modelling.folds import Folds, FoldTraining
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +26,18 @@ def train_with_stops(*arguments: Any, **options: Any) -> Iterator[Progress]:
         yield progress
 
 
+class StoppingFolds(Folds):
+    """Comes to `fold-2` before the second fold is trained."""
+
+    def training(self, fold: int) -> FoldTraining:
+        come_to(f"fold-{fold}", run_name())
+        return super().training(fold)
+
+
 if __name__ == "__main__":
     vars(attempt)["train"] = train_with_stops
+    vars(attempt)["Folds"] = StoppingFolds
+    vars(fold_trainings)["train"] = train_with_stops
     vars(app)["Leases"] = StoppingLeases
     vars(app)["Sessions"] = StoppingSessions
     # A training stops within an epoch, however few microseconds that takes: after every step.

@@ -41,11 +41,13 @@ def pace(
     epochs: int | None = None,
     earlier_s: float = 0.0,
     accumulate: int = 1,
+    folds: int | None = None,
 ) -> Pace:
     """A run of 10 epochs of 5 batches with 20 rows each, the last one with 10."""
     spec = SimpleNamespace(
         training=TrainingSpec(epochs=10, batch_size=20, loss=MseSpec(), accumulate=accumulate),
         budget=SimpleNamespace(seconds=seconds, epochs=epochs),
+        split=SimpleNamespace(folds=folds),
     )
     claim = SimpleNamespace(spec=spec, trained_seconds=earlier_s)
     return Pace(cast("Claim", claim), start, 90, clock)
@@ -102,3 +104,19 @@ def test_a_step_may_take_several_batches() -> None:
     it = pace(clock, at(0), accumulate=2)
     clock.seconds += 4.0
     assert it.samples_per_second(at(1, 1)) == pytest.approx((1 + 1 / 3) * 90 / 4.0)
+
+
+def test_time_left_counts_the_folds() -> None:
+    clock = SetClock()
+    it = pace(clock, at(0), folds=4)
+    clock.seconds += 20.0
+    # 80 s are left of 100 s; then 4 trainings follow, of three quarters of the rows each.
+    assert it.eta_seconds(at(2)) == pytest.approx(80.0 + 300.0)
+    clock.seconds += 80.0
+    speed = it.samples_per_second(at(10))
+    it.begin_folds(at(10), 0)
+    assert it.eta_seconds(at(10)) == pytest.approx(300.0)
+    clock.seconds += 150.0
+    it.folds_done = 2.0
+    assert it.eta_seconds(at(10)) == pytest.approx(150.0)
+    assert it.samples_per_second(at(10)) == speed

@@ -36,7 +36,7 @@ from workers.modelling.tensor_file import tensor_file
 from workers.tabular.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -53,6 +53,7 @@ the tensors in its vectors."""
 
 _KEY = "slope"
 _TENSORS = "tensors"
+_FOLDS = "folds"
 
 
 class CodecError(Exception):
@@ -88,15 +89,28 @@ def model_from_bytes(data: bytes) -> FittedModel:
         raise CodecError(f"not a model: {error!r}") from error
 
 
-def state_to_bytes(state: TrainingState, layout: Layout) -> bytes:
-    """A training's state, from which it goes on with the same bits; and where its tensors lie."""
-    content = {**state.scalars(), _TENSORS: list(layout.shapes.items())}
+def state_to_bytes(
+    state: TrainingState, layout: Layout, folds: Sequence[Mapping[str, Any]] = ()
+) -> bytes:
+    """A training's state, from which it goes on with the same bits; and where its tensors lie.
+
+    `folds` is what was found, as plain data, in those that are behind the run.
+    """
+    content: dict[str, Any] = {**state.scalars(), _TENSORS: list(layout.shapes.items())}
+    if folds:
+        content[_FOLDS] = list(folds)
     return tensor_file(state.arrays(), _metadata("state", content))
 
 
 def state_from_bytes(data: bytes) -> TrainingState:
     """The state that `state_to_bytes` wrote. CodecError."""
     return _state(*_unpack(data, "state"))
+
+
+def folds_from_state(data: bytes) -> list[dict[str, Any]]:
+    """The folds in a state; none in one of a version that had no folds. CodecError."""
+    folds: list[dict[str, Any]] = _unpack(data, "state")[1].get(_FOLDS, [])
+    return folds
 
 
 def weights_from_state(data: bytes) -> bytes:

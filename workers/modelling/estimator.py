@@ -21,7 +21,7 @@ from workers.modelling.fitted import (
     Predictions,
 )
 from workers.modelling.plan import ModelPlan, PlanWarning, categories_of, number_places
-from workers.modelling.row_parts import known_rows, parts_of
+from workers.modelling.row_parts import KnownRows, known_rows, parts_of
 from workers.modelling.row_weights import RowWeights
 from workers.modelling.scratch import Scratch
 from workers.modelling.target_warnings import leak_warnings
@@ -46,6 +46,7 @@ __all__ = [
     "Predictions",
     "Prepared",
     "prepare",
+    "prepare_parts",
 ]
 
 
@@ -106,6 +107,24 @@ def prepare(table: pa.Table, plan: ModelPlan, scratch: Scratch | None = None) ->
     _check_columns(table, plan)
     known = known_rows(table, plan)
     parts = parts_of(table, plan, known)
+    prepared = prepare_parts(table, plan, known, parts, scratch)
+    return replace(
+        prepared,
+        warnings=(
+            *_warnings(table.num_rows - len(known.rows), known.truth, parts, plan),
+            *leak_warnings(table, plan, prepared.split.train, prepared.training_truth),
+        ),
+    )
+
+
+def prepare_parts(
+    table: pa.Table,
+    plan: ModelPlan,
+    known: KnownRows,
+    parts: Split,
+    scratch: Scratch | None = None,
+) -> Prepared:
+    """Fit and encode as `prepare`, on parts that are places among the known rows; no warnings."""
     kept, truth = known.rows, known.truth
     split = Split(kept[parts.train], kept[parts.validation], kept[parts.test])
     preprocessing = Preprocessing.fit(
@@ -133,10 +152,7 @@ def prepare(table: pa.Table, plan: ModelPlan, scratch: Scratch | None = None) ->
         test=encoding.held_out(split.test, truth[parts.test]),
         reading=reading_of(table),
         unread=_unread(table, plan),
-        warnings=(
-            *_warnings(table.num_rows - len(kept), truth, parts, plan),
-            *leak_warnings(table, plan, split.train, training_truth),
-        ),
+        warnings=(),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from workers.engine.spec import SplitSpec
 from workers.modelling.feature_choice import DIVIDES
-from workers.modelling.split_checks import rows_by_part, split_column
+from workers.modelling.split_checks import check_folds, rows_by_part, split_column
 from workers.tabular.splits import part_sizes
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def divide(
     else:
         method = _method_for(target, n_validation + n_test, findings)
         shape = replace(shape, method=method)
+    check_folds(shape, target.n_rows - n_test, found, findings)
     most_train = target.n_rows if shape.method == "group" else n_train
     return Division(shape, n_train, n_validation, most_train)
 
@@ -85,6 +86,7 @@ def _as_written(
             detail = f"The column decides which rows are for {part}: {fraction:.3g} of all."
             findings.warn("no_effect", column.name, detail)
     shape = SplitSpec(**{**wished, "validation": validation, "test": test})
+    check_folds(shape, n_rows, column, findings)
     n_train, n_validation, _ = part_sizes(target.n_rows, shape.validation, shape.test)
     return Division(shape, max(n_train, 1), n_validation, min(rows["train"], target.n_rows))
 

@@ -1,4 +1,4 @@
-"""Splits by a column: whether the table has what they need."""
+"""Splits by a column, and folds: whether the table has what they need."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from workers.engine.spec import SplitSpec
     from workers.modelling.findings import Findings
     from workers.modelling.target_task import Target
     from workers.tabular.column_splits import Part
@@ -80,6 +81,29 @@ def rows_by_part(column: ColumnProfile, findings: Findings) -> dict[Part, int] |
         findings.problem(_POINTER, "no_training_rows", detail)
         return None
     return counts
+
+
+def check_folds(
+    split: SplitSpec, n_rows: int, column: ColumnProfile | None, findings: Findings
+) -> None:
+    """Note where so many folds of the rows (n_rows) that do not test cannot be made."""
+    folds, pointer = split.folds, "/split/folds"
+    if folds is None:
+        return
+    if split.method in ("ordered", "column"):
+        detail = f'Folds are drawn, and the method "{split.method}" draws no rows.'
+        findings.problem(pointer, _MISMATCH, detail)
+        return
+    # What is left beside a fold must still train, and judge where the split says so.
+    least = folds + 1 if folds == 2 and split.validation > 0.0 else folds
+    if n_rows < least:
+        detail = f"{folds} folds need {least} rows, and {n_rows} do not test."
+        findings.problem(pointer, _MISMATCH, detail, n_rows)
+    elif split.method == "group" and column is not None:
+        n_groups = column.distinct - (split.test > 0.0)
+        if n_groups < least:
+            detail = f"{folds} folds need {least} groups, and at most {n_groups} do not test."
+            findings.problem(pointer, _MISMATCH, detail, n_groups)
 
 
 def _has_groups(wished: Mapping[str, Any], column: ColumnProfile, findings: Findings) -> bool:

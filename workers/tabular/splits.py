@@ -14,6 +14,7 @@ SplitMethod = Literal["random", "stratified", "ordered", "group", "column"]
 
 # Philox is keyed by (seed, purpose); the engine's purposes for the same seed are below 100.
 SPLIT_PURPOSE = 100
+FOLD_PURPOSE = 101
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,7 @@ from workers.engine.spec.schedules import (
 from workers.engine.spec.training import (
     ClassWeights,
     EarlyStoppingSpec,
+    Folds,
     SplitSpec,
     TrainingSpec,
 )
@@ -122,6 +123,7 @@ __all__ = [
     "ExponentialSchedule",
     "FlatCosSchedule",
     "FocalSpec",
+    "Folds",
     "Formula",
     "HuberSpec",
     "Initializer",

@@ -16,6 +16,7 @@ from workers.engine.spec.schedules import Schedule
 
 ClassWeights = Annotated[Mapping[str, Annotated[float, Ge(0.0), Le(1e6)]], Len(1, 1_000)]
 ColumnName = Annotated[str, Len(1, 255)]
+Folds = Annotated[int, Interval(ge=2, le=20)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +71,8 @@ class SplitSpec:
     """How rows are divided: fractions of all rows for validation and test, the rest trains.
 
     `column` holds the groups that stay whole (method "group"), or says of each row where it belongs
-    ("column").
+    ("column"). With `folds` the training is repeated without each fold of the rows that do not
+    test, to be judged on that fold.
     """
 
     __pydantic_config__ = STRICT
@@ -78,3 +80,4 @@ class SplitSpec:
     test: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0
     method: Literal["random", "stratified", "ordered", "group", "column"] = "random"
     column: ColumnName | None = None
+    folds: Folds | None = None

@@ -1,0 +1,140 @@
+"""The folds of a run: found after its training, kept through whatever ends an attempt."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.workers.attempts import LINEAR, Looks, request, states, train, wait_no_longer
+from workers.engine import training
+from workers.modelling.codec import folds_from_state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.service.usecases.world import World
+
+EPOCHS = 2
+BATCHES = 4
+FOLDS = 3
+SPEC: dict[str, Any] = {"epochs": EPOCHS, "batch_size": 12, "early_stopping": None}
+
+# A worker looks before it claims and before the first step, then after each but the last; every
+# fold has 32 rows and with them 3 steps an epoch.
+MAIN = 2 + EPOCHS * BATCHES - 1
+IN_SECOND_FOLD = MAIN + EPOCHS * 3 + 4
+
+
+@pytest.fixture(autouse=True)
+def _steps_are_seen_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "CHUNK_S", 0.0)
+
+
+def create(world: World, *, folds: int | None = FOLDS, **others: Any) -> str:
+    wish = {**LINEAR, "training": SPEC, "split": {"folds": folds}} | others
+    return world.create(**wish).id
+
+
+def report(world: World, run_id: str) -> Any:
+    return world.row(run_id).report
+
+
+def in_second_fold(world: World, run_id: str, act: Callable[[], None]) -> Looks:
+    """Do something there, and let the worker hear of it by two heartbeats."""
+
+    def look() -> None:
+        act()
+        for _ in range(2):
+            lease_until = world.row(run_id).lease_until
+            while world.row(run_id).lease_until == lease_until:
+                time.sleep(0.02)
+
+    return Looks(IN_SECOND_FOLD, look)
+
+
+def told(world: World, run_id: str, wish: Any) -> Looks:
+    return in_second_fold(world, run_id, lambda: request(world, run_id, wish))
+
+
+def behind(world: World, run_id: str) -> int:
+    """How many folds the run's newest state knows."""
+    newest = states(world, run_id)[0]
+    with world.sessions.read() as session:
+        return len(folds_from_state(world.blobs.get(session, newest.state_sha256 or "")))
+
+
+def test_the_model_is_the_one_without_folds_and_the_report_has_them(world: World) -> None:
+    alone, run = (train(world, create(world, folds=folds)) for folds in (None, FOLDS))
+    assert (run.status, run.weights_sha256) == ("succeeded", alone.weights_sha256)
+    found = report(world, run.id).pop("cross_validation")
+    assert "cross_validation" not in report(world, alone.id)
+    assert [fold["fold"] for fold in found["folds"]] == [1, 2, 3]
+    assert [fold["epochs"] for fold in found["folds"]] == [EPOCHS] * FOLDS
+    assert [fold["rows"]["held_out"] for fold in found["folds"]] == [20] * FOLDS
+    rmse = [fold["figures"]["rmse"] for fold in found["folds"]]
+    assert found["mean"]["rmse"] == pytest.approx(sum(rmse) / FOLDS)
+    assert (min(rmse) > 0.0, len(set(rmse)), found["reason"]) == (True, FOLDS, None)
+    messages = [event.message for event in world.story(run.id)]
+    assert sum(message.startswith("Fold ") for message in messages) == FOLDS
+
+
+@pytest.mark.parametrize("how", ["drain", "pause"])
+def test_folds_go_on_where_they_were_with_the_same_bits(world: World, how: str) -> None:
+    whole = report(world, train(world, create(world)).id)["cross_validation"]
+    run_id = create(world)
+    drain: Callable[[], bool] = Looks(IN_SECOND_FOLD, lambda: True)
+    looks = drain if how == "drain" else told(world, run_id, "pause")
+    run = train(world, run_id, looks)
+    assert run.status == ("queued" if how == "drain" else "paused")
+    assert behind(world, run_id) == 1
+    wait_no_longer(world, run_id)
+    run = train(world, run_id)
+    assert (run.status, run.attempt) == ("succeeded", 2)
+    assert report(world, run_id)["cross_validation"] == whole
+    # The fold that had been found was not trained again, nor was the run itself.
+    messages = [event.message for event in world.story(run_id)]
+    assert sum(message.startswith("Fold 1 of 3") for message in messages) == 1
+    assert run.progress.step == EPOCHS * BATCHES
+
+
+def test_a_cancelled_run_trains_no_further_fold(world: World) -> None:
+    run_id = create(world)
+    run = train(world, run_id, told(world, run_id, "cancel"))
+    assert (run.status, run.model_id) == ("cancelled", None)
+    assert behind(world, run_id) == 1
+
+
+def test_a_run_whose_deadline_passes_among_its_folds_fails(world: World) -> None:
+    run_id = create(world)
+    looks = in_second_fold(world, run_id, lambda: world.shift(run_id, deadline_at=-1.0))
+    run = train(world, run_id, looks)
+    assert (run.status, run.stop_reason) == ("failed", "deadline_exceeded")
+    assert behind(world, run_id) == 1
+
+
+def test_a_run_that_is_stopped_among_its_folds_has_its_model_and_those_it_has(
+    world: World,
+) -> None:
+    run_id = create(world)
+    run = train(world, run_id, told(world, run_id, "stop"))
+    assert (run.status, run.stop_reason) == ("succeeded", "max_epochs")
+    assert run.model_id is not None
+    found = report(world, run_id)["cross_validation"]
+    assert len(found["folds"]) == 1
+    assert found["reason"] == "The run was stopped before the folds that are missing."
+
+
+def test_folds_have_no_more_epochs_than_a_budget_gave_the_run(world: World) -> None:
+    run = train(world, create(world, budget={"epochs": 1}))
+    assert (run.status, run.stop_reason, run.progress.epoch) == ("succeeded", "budget", 1)
+    found = report(world, run.id)["cross_validation"]
+    assert [fold["epochs"] for fold in found["folds"]] == [1] * FOLDS
+
+
+def test_a_run_that_diverges_has_no_folds(world: World) -> None:
+    wild = {**SPEC, "optimizer": {"type": "sgd", "learning_rate": 10.0}, "epochs": 400}
+    run = train(world, create(world, training=wild))
+    assert (run.status, run.stop_reason) == ("failed", "diverged")
+    assert not any(event.message.startswith("Fold ") for event in world.story(run.id))

@@ -19,7 +19,7 @@ NULL: Without = (None,)
 # No list of parts may be longer; one that is goes on to its refusal without being looked through.
 MAX_ITEMS = 1000
 
-RECIPES = frozenset(("realmlp", "tabm"))
+RECIPES = frozenset(("realmlp",))
 SPLIT_METHODS = frozenset(("group", "column"))
 
 

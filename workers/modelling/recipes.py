@@ -79,7 +79,7 @@ def resolve(
     target = decide_target(wish, profile, limits.classes, findings)
     features = choose_features(wish, profile, wish.preprocessing or "standard", findings)
     check_embeddings(wish.embeddings, features, profile, findings)
-    division = divide(wish, target, findings) if target else None
+    division = divide(wish, target, profile, findings) if target else None
     made = _made(wish, features, division) if division else None
     method = made.preprocessing if made else wish.preprocessing or "standard"
     check_preprocessing(method, wish, features, profile, findings)

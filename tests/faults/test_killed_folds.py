@@ -8,7 +8,10 @@ if TYPE_CHECKING:
     from tests.faults.service import FaultyService
     from tests.faults.undisturbed import Undisturbed
 
-WISH: dict[str, Any] = {"split": {"folds": 3}}
+WISH: dict[str, Any] = {
+    "split": {"folds": 3},
+    "training": {"epochs": 6, "batch_size": 4, "early_stopping": None},
+}
 
 
 def report(service: FaultyService, run_id: str) -> Any:
@@ -31,8 +34,5 @@ def test_a_run_that_is_killed_in_its_second_fold_repeats_that_one(
     run = service.run(run_id)
     assert run["attempt"] == 2
     assert run["weights_sha256"] == service.run(whole)["weights_sha256"]
-    events = service.client.get(f"/v1/runs/{run_id}/events", params={"limit": "200"}).json()
-    told = [
-        event["data"]["fold"] for event in events["data"] if event["data"].get("code") == "fold"
-    ]
-    assert told == [1, 2, 3]
+    told = [event["data"] for event in service.events(run_id)]
+    assert [data["fold"] for data in told if data.get("code") == "fold"] == [1, 2, 3]

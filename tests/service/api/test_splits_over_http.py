@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from rich.console import Console
+
+from service.cli.report_summary import report_summary
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
@@ -34,6 +37,13 @@ def ask(client: TestClient, table_id: str, split: Any, **others: Any) -> Any:
         "model": "visits",
     }
     return client.post("/v1/runs", json=wish | others)
+
+
+def written(part: Any) -> list[str]:
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(part)
+    return captured.get().splitlines()
 
 
 def ended(api: Api, client: TestClient, answer: Any) -> dict[str, Any]:
@@ -72,6 +82,7 @@ def test_a_column_divides_the_rows_of_a_run(
         **resolved,
         "method": split["method"],
         "column": split["column"],
+        "folds": None,
     }
     assert split["column"] not in run["spec"]["features"]
     report = client.get(f"/v1/runs/{run['id']}/report").json()
@@ -108,3 +119,28 @@ def test_a_refusal_names_the_words_that_say_no_part(client: TestClient, table_id
     [problem] = answer.json()["errors"]
     assert (problem["pointer"], problem["code"]) == ("/split/column", "unknown_part")
     assert '"p0" in 6 rows' in problem["detail"]
+
+
+def test_a_report_has_the_folds_their_mean_and_their_deviation(
+    api: Api, client: TestClient, table_id: str
+) -> None:
+    split = {"method": "group", "column": "who", "folds": 5}
+    run = ended(api, client, ask(client, table_id, split))
+    assert run["spec"]["split"]["folds"] == 5
+    report = client.get(f"/v1/runs/{run['id']}/report").json()
+    found = report["cross_validation"]
+    assert [fold["rows"]["held_out"] for fold in found["folds"]] == [12] * 5
+    assert set(found["mean"]) == set(found["std"]) == set(found["folds"][0]["figures"])
+    assert {"r2", "rmse", "mae"} <= set(found["mean"])
+    lines = [line for part in report_summary(report) for line in written(part)]
+    assert any(line.split()[:1] == ["mean"] for line in lines)
+
+
+def test_folds_that_no_table_has_the_groups_for_are_refused(
+    client: TestClient, table_id: str
+) -> None:
+    answer = ask(client, table_id, {"method": "group", "column": "who", "folds": 11})
+    assert answer.status_code == 422
+    [problem] = answer.json()["errors"]
+    assert (problem["pointer"], problem["limit"]) == ("/split/folds", 10)
+    assert problem["detail"] == "11 folds need 11 groups, and at most 10 do not test."

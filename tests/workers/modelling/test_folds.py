@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -29,9 +31,9 @@ def table(n: int = 60) -> Ingested:
     return ingested(csv_of("x,who,kind,y", rows))
 
 
-def wish(target: str = "y", **split: object) -> ModelWish:
+def wish(*, of: str = "y", **split: object) -> ModelWish:
     return ModelWish(
-        target=target, features=("x",), network="linear", training=TRAINING, split=split, seed=3
+        target=of, features=("x",), network="linear", training=TRAINING, split=split, seed=3
     )
 
 
@@ -57,7 +59,7 @@ def test_every_row_that_does_not_test_is_held_out_once(k: int) -> None:
 
 def test_classes_are_held_out_in_their_proportion() -> None:
     data = table()
-    _, folds = opened(data, wish("kind", folds=4, method="stratified"))
+    _, folds = opened(data, wish(of="kind", folds=4, method="stratified"))
     kinds = np.array(data.table["kind"].to_pylist())
     for fold in range(1, 5):
         assert (kinds[folds.parts(fold).test] == "rare").sum() == 5
@@ -120,7 +122,7 @@ def test_the_mean_and_the_deviation_are_of_the_folds_that_have_a_figure() -> Non
     ],
 )
 def test_folds_that_cannot_be_made_are_refused(split: dict[str, object], limit: int | None) -> None:
-    wished = wish(**{"validation": 0.02, **split})
+    wished = replace(wish(), split={"validation": 0.02, **split})
     [found] = [p for p in problems_of(table(), wished) if p.pointer == "/split/folds"]
     assert (found.code, found.limit) == ("spec_dataset_mismatch", limit)
 

@@ -56,12 +56,16 @@ def test_groups_stay_whole_and_folds_differ_by_the_largest_group_at_most(
     assert counts.max() - counts.min() <= sizes.max()
 
 
-def test_the_seed_decides() -> None:
+@pytest.mark.parametrize("has_labels", [False, True])
+def test_the_seed_decides_over_rows(has_labels: bool) -> None:
+    labels = np.repeat(np.arange(40), 5) if has_labels else None
+    first, again, other = (fold_of_rows(200, 5, labels, seed) for seed in (3, 3, 4))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_the_seed_decides_over_groups() -> None:
     groups = np.repeat(np.arange(40), 5)
-    for draw in (
-        lambda seed: fold_of_rows(200, 5, None, seed),
-        lambda seed: fold_of_rows(200, 5, groups, seed),
-        lambda seed: fold_of_groups(groups, 5, seed),
-    ):
-        assert np.array_equal(draw(3), draw(3))
-        assert not np.array_equal(draw(3), draw(4))
+    first, again, other = (fold_of_groups(groups, 5, seed) for seed in (3, 3, 4))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)

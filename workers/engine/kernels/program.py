@@ -48,6 +48,19 @@ N_COEFFICIENTS = 3
 """Columns of a step's coefficients: KEEP is what a decoupled decay leaves of the weights."""
 
 
+_NARROW = 256
+_FEW_ROWS = 512
+"""Up to so many inputs and units of a layer, and rows of a batch, no BLAS is faster."""
+
+
+def is_narrow(rows: int, inputs: int, units: int) -> int:
+    """Whether a layer's products are done by the chunk itself (1), or by a BLAS (0).
+
+    Decided by the shapes of a training alone, so that a resumed run has the same bits.
+    """
+    return int(inputs <= _NARROW and units <= _NARROW and rows <= _FEW_ROWS)
+
+
 class Program(NamedTuple):
     """A network and how it is trained.
 

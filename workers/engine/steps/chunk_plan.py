@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from workers.engine.kernels import program as tables
-from workers.engine.kernels.program import Program
+from workers.engine.kernels.program import Program, is_narrow
 from workers.engine.layers.dense import Dense
 from workers.engine.layers.dropout import Dropout
 from workers.engine.spec import (
@@ -40,11 +40,6 @@ _OUTPUTS = {
 }
 _ALIGNMENT = 16
 """Places in the memory are multiples of so many elements: the width of a vector register."""
-
-
-_NARROW = 256
-_FEW_ROWS = 512
-"""Up to so many inputs and units of a layer, and rows of a batch, no BLAS is faster."""
 
 
 def covers(network: Network, spec: TrainingSpec) -> bool:
@@ -113,14 +108,6 @@ def plan(network: Network, spec: TrainingSpec, batch_size: int) -> Plan:
         spare=memory.take((_spare(network, layers, batch_size),)),
     )
     return Plan(program, memory.size, np.array(dropouts))
-
-
-def is_narrow(rows: int, inputs: int, units: int) -> int:
-    """Whether a layer's products are done by the chunk itself (1), or by a BLAS (0).
-
-    Decided by the shapes of the training alone, so that a resumed run has the same bits.
-    """
-    return int(inputs <= _NARROW and units <= _NARROW and rows <= _FEW_ROWS)
 
 
 def _spare(network: Network, layers: Labels, rows: int) -> int:

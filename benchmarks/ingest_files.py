@@ -90,7 +90,7 @@ def _ndjson(path: Path, n_bytes: int) -> None:
 def _json(path: Path, n_bytes: int) -> None:
     with path.open("wb") as file:
         for place, table in enumerate(_pieces(mixed, file, n_bytes)):
-            file.write(b",\n" if place else b"[")
+            file.write(b"," if place else b"[")
             file.write(orjson.dumps(table.to_pylist())[1:-1])
         file.write(b"]")
 

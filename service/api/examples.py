@@ -204,7 +204,7 @@ RUN = {
         "network": {"layers": [_LAYER], "output": _OUTPUT},
         "preprocessing": "standard",
         "training": {**_TRAINING, "checkpoint_every": None},
-        "split": {"validation": 0.2, "test": 0.0, "method": "stratified"},
+        "split": {"validation": 0.2, "test": 0.0, "method": "stratified", "column": None},
         "seed": 0,
         "device": "cpu",
         "budget": {"seconds": None, "epochs": None},

@@ -14,13 +14,10 @@ from service.errors import Problem
 
 Without = tuple[int | float | str | None, ...]
 
-NULL: Without = (None,)
-
 # No list of parts may be longer; one that is goes on to its refusal without being looked through.
 MAX_ITEMS = 1000
 
-RECIPES = frozenset(("realmlp", "tabm"))
-SPLIT_METHODS = frozenset(("group", "column"))
+RECIPES = frozenset(("realmlp",))
 
 
 @dataclass(frozen=True)
@@ -36,10 +33,7 @@ class Part:
     parts: Mapping[str, Part] = field(default_factory=dict)
 
 
-RUN = Part(
-    values={"network": RECIPES},
-    parts={"split": Part(fields={"column": NULL}, values={"method": SPLIT_METHODS})},
-)
+RUN = Part(values={"network": RECIPES})
 
 
 def find_not_built(value: Any, part: Part, pointer: str = "") -> Iterator[Problem]:

@@ -25,7 +25,7 @@ StopReason = Literal[
 ]  # fmt: skip
 ParentMode = Literal["continue", "warm_start"]
 Task = Literal["regression", "binary", "multiclass"]
-Recipe = Literal["auto", "linear", "mlp"]
+Recipe = Literal["auto", "linear", "mlp", "tabm"]
 TERMINAL: frozenset[Status] = frozenset(("succeeded", "stopped", "cancelled", "failed"))
 
 NetworkId = Annotated[str, Field(pattern=r"^net_[0-9a-z]{26}$")]
@@ -78,12 +78,18 @@ class SplitWish(Wire):
 
     validation: Fraction = 0.2
     test: Fraction = 0.0
-    method: Literal["random", "stratified", "ordered", "auto"] = "auto"
+    method: Literal["random", "stratified", "ordered", "group", "column", "auto"] = "auto"
+    column: ColumnName | None = Field(
+        default=None,
+        description="With the method group: rows with the same cell stay together. With column: "
+        'each cell says "train", "validation" (or "val", "valid") or "test".',
+    )
 
     def wishes(self) -> dict[str, Any]:
         """Return only what the user decided, by field name of the engine's SplitSpec."""
         chosen = {name: getattr(self, name) for name in self.model_fields_set}
-        return {name: value for name, value in chosen.items() if value != "auto"}
+        # A column may be called "auto".
+        return {n: value for n, value in chosen.items() if n == "column" or value != "auto"}
 
 
 class Budget(Wire):

@@ -165,4 +165,7 @@ def _training(wish: TrainingWish, parents_own: RunTraining) -> TrainingWish:
 
 def _split(wish: SplitWish, parents_own: SplitSpec) -> SplitWish:
     names = {field.name for field in fields(SplitSpec)} - wish.wishes().keys()
+    if wish.method not in ("auto", parents_own.method):
+        # The parent's column is for the parent's method.
+        names.discard("column")
     return wish.model_copy(update={name: getattr(parents_own, name) for name in names})

@@ -17,10 +17,9 @@ from workers.engine.spec import (
     NetworkSpec,
     OneCycleSchedule,
 )
-from workers.modelling.feature_choice import input_width
+from workers.modelling.auto_preprocessing import decide_preprocessing
 from workers.modelling.plan import Method
 from workers.tabular.encoders import MAX_LEVELS
-from workers.tabular.spec import CategoricalSpec, NumericSpec, PreprocessingSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,13 +30,6 @@ if TYPE_CHECKING:
     from workers.tabular.profile import ColumnProfile
 
 UNITS = 128
-BINS = 48
-MAX_BINS = 1_600
-"""More inputs than that are bins that few rows each would have to teach."""
-
-MIN_ROWS_FOR_BINS = 400
-"""Rows that train. On fewer, bins did worse by folds within the training rows of small tables."""
-
 FEW_ROWS = 4_000
 MIN_STEPS = 1_000
 MIN_EPOCHS, MAX_EPOCHS = 64, 256
@@ -49,7 +41,7 @@ _LEARNING_RATE, _BETA2 = 3e-3, 0.95
 
 @dataclass(frozen=True)
 class AutoRecipe:
-    """What auto makes of a table; `reasons` are sentences for the run's owner."""
+    """What auto, or tabm, makes of a table; `reasons` are sentences for the run's owner."""
 
     network: NetworkSpec
     preprocessing: Method
@@ -62,7 +54,7 @@ def decide(wish: ModelWish, features: Sequence[ColumnProfile], division: Divisio
 
     Chosen on ten public tables, by folds of their training rows: see `make bench-accuracy`.
     """
-    preprocessing, of_preprocessing = _preprocessing(wish, features, division)
+    preprocessing, of_preprocessing = decide_preprocessing(wish, features, division)
     regularisation = _Regularisation.of(division)
     training, of_training = _training(wish, division, regularisation)
     network, of_network = _network(wish, features, regularisation)
@@ -97,8 +89,8 @@ def _network(
     dense = DenseSpec(units=UNITS, activation="silu")
     # L-BFGS needs the same function at every step.
     block: tuple[Layer, ...] = (dense,) if is_lbfgs else (dense, DropoutSpec(rate=against.dropout))
-    embedded = [] if wish.preprocessing == "none" else list(_embeddings(features))
-    network = NetworkSpec(layers=block * 2, skip=True, embeddings=tuple(embedded))
+    embedded = () if wish.preprocessing == "none" else tuple(level_vectors(features))
+    network = NetworkSpec(layers=block * 2, skip=True, embeddings=embedded)
 
     def reasons() -> Iterator[str]:
         yield (
@@ -107,16 +99,13 @@ def _network(
         )
         if not is_lbfgs:
             yield against.reason(f"Dropout {against.dropout:g}")
-        for each in embedded:
-            yield (
-                f"{each.column} has more than {MAX_LEVELS} levels: each is a learned vector of "
-                f"{each.dimension} numbers."
-            )
+        yield from about_vectors(embedded)
 
     return network, reasons()
 
 
-def _embeddings(features: Sequence[ColumnProfile]) -> Iterator[EmbeddingSpec]:
+def level_vectors(features: Sequence[ColumnProfile]) -> Iterator[EmbeddingSpec]:
+    """A learned vector for each level of the columns that have too many for one-hot inputs."""
     for column in features:
         if column.type == "categorical" and column.distinct > MAX_LEVELS:
             yield EmbeddingSpec(
@@ -124,36 +113,13 @@ def _embeddings(features: Sequence[ColumnProfile]) -> Iterator[EmbeddingSpec]:
             )
 
 
-def _preprocessing(
-    wish: ModelWish, features: Sequence[ColumnProfile], division: Division
-) -> tuple[Method, Iterator[str]]:
-    if wish.preprocessing is not None:
-        return wish.preprocessing, iter(())
-    plain = PreprocessingSpec(
-        numeric=NumericSpec(scaling="robust", clip=True), categorical=CategoricalSpec()
-    )
-    binned = PreprocessingSpec(
-        numeric=NumericSpec(scaling="robust", clip=True, encoding="piecewise_linear", bins=BINS),
-        categorical=plain.categorical,
-    )
-    n_bins = input_width(features, method=binned) - input_width(features, method=plain)
-    few = division.n_train < MIN_ROWS_FOR_BINS
-    has_bins = 0 < n_bins <= MAX_BINS and not few
-
-    def reasons() -> Iterator[str]:
-        if any(column.type in ("numeric", "datetime") for column in features):
-            yield "Numbers by median and quartiles, bent towards 3 and -3: outliers weigh little."
-        if has_bins:
-            yield f"{n_bins} inputs for the quantile bins of the numbers, for what is not smooth."
-        elif few and n_bins:
-            yield (
-                f"No quantile bins: {division.n_train} rows that train are fewer than "
-                f"{MIN_ROWS_FOR_BINS}."
-            )
-        elif n_bins:
-            yield f"No quantile bins: {n_bins} inputs would be more than {MAX_BINS}."
-
-    return binned if has_bins else plain, reasons()
+def about_vectors(embeddings: Sequence[EmbeddingSpec]) -> Iterator[str]:
+    """Why these columns are embedded."""
+    for each in embeddings:
+        yield (
+            f"{each.column} has more than {MAX_LEVELS} levels: each is a learned vector of "
+            f"{each.dimension} numbers."
+        )
 
 
 def _training(

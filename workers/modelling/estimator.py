@@ -21,15 +21,15 @@ from workers.modelling.fitted import (
     Predictions,
 )
 from workers.modelling.plan import ModelPlan, PlanWarning, categories_of, number_places
+from workers.modelling.row_parts import known_rows, parts_of
 from workers.modelling.row_weights import RowWeights
 from workers.modelling.scratch import Scratch
 from workers.modelling.target_warnings import leak_warnings
-from workers.modelling.targets import ClassTarget, NumberTarget, TargetEncoding, read_classes
+from workers.modelling.targets import ClassTarget, NumberTarget, TargetEncoding
 from workers.tabular.errors import TableError
-from workers.tabular.features import numbers_of
 from workers.tabular.parquet import reading_of
 from workers.tabular.preprocessing import Preprocessing
-from workers.tabular.splits import Rows, Split, split_rows
+from workers.tabular.splits import Rows, Split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,20 +104,21 @@ def prepare(table: pa.Table, plan: ModelPlan, scratch: Scratch | None = None) ->
     where `scratch` (all in memory, where None) has no room.
     """
     _check_columns(table, plan)
-    kept, labels, truth = _read_target(table, plan)
-    parts = _split(plan, truth)
+    known = known_rows(table, plan)
+    parts = parts_of(table, plan, known)
+    kept, truth = known.rows, known.truth
     split = Split(kept[parts.train], kept[parts.validation], kept[parts.test])
     preprocessing = Preprocessing.fit(
         table, split.train, plan.features, plan.preprocessing, plan.embedded
     )
     training_truth = truth[parts.train]
     target: TargetEncoding
-    if labels is None:
+    if known.labels is None:
         target = NumberTarget.fit(
             training_truth, standardise=plan.standardises_target, clamp=plan.clamps_values
         )
     else:
-        target = ClassTarget(labels)
+        target = ClassTarget(known.labels)
     encoding = _Encoding(table, plan, preprocessing, target, scratch or Scratch())
     validation = encoding.held_out(split.validation, truth[parts.validation])
     return Prepared(
@@ -226,33 +227,6 @@ def _check_columns(table: pa.Table, plan: ModelPlan) -> None:
     for name in (*plan.targets, *plan.features):
         if name not in there:
             raise TableError("unknown_column", "the table has no such column", column=name)
-
-
-def _read_target(
-    table: pa.Table, plan: ModelPlan
-) -> tuple[Rows, tuple[str, ...] | None, NDArray[Any]]:
-    """The rows with a target, the labels (None for a regression), and the truth of these rows."""
-    if plan.task == "regression":
-        values = np.column_stack([numbers_of(table[name]) for name in plan.targets])
-        kept = np.flatnonzero(~np.isnan(values).any(axis=1))
-        return kept, None, values if len(kept) == len(values) else values[kept]
-    column = table[plan.targets[0]]
-    labels, truth = read_classes(column.drop_null())
-    if len(labels) != plan.classes:
-        detail = f"the target has {len(labels)} classes where {plan.classes} were planned"
-        raise TableError("target_classes", detail, column=plan.targets[0])
-    return np.flatnonzero(column.is_valid().to_numpy()), labels, truth
-
-
-def _split(plan: ModelPlan, truth: NDArray[Any]) -> Split:
-    spec = plan.split
-    labels = None if plan.task == "regression" else truth
-    try:
-        return split_rows(
-            len(truth), spec.validation, spec.test, spec.method, labels=labels, seed=plan.seed
-        )
-    except ValueError as error:
-        raise TableError("no_training_rows", str(error)) from error
 
 
 def _check_finite(X: Array, preprocessing: Preprocessing, plan: ModelPlan) -> None:

@@ -18,6 +18,7 @@ _NOT_READ = {
     "text": "Free text and identifiers are not read; give it the type categorical to have it read.",
     "ignore": "The column has the type ignore.",
 }
+DIVIDES = "The column divides the rows into parts: it is not a feature."
 
 
 def choose_features(
@@ -26,14 +27,14 @@ def choose_features(
     """The features in the order of the wish, or all columns that tell something.
 
     Left out where the user did not name the features: text, ignored and constant columns, the
-    weights of the rows, and such as only count the rows unless nothing else is there; each with a
-    warning.
+    weights of the rows, the column that divides them, and such as only count the rows unless
+    nothing else is there; each with a warning.
     """
     if wish.features is None:
         chosen = _all_telling(wish, profile, findings)
         pointers = ["/features"] * len(chosen)
     else:
-        places = _named(wish.features, wish.targets, profile, findings)
+        places = _named(wish.features, wish, profile, findings)
         chosen = [column for _, column in places]
         pointers = [f"/features/{place}" for place, _ in places]
     if not chosen and not findings.problems:
@@ -95,7 +96,7 @@ def _width_of_number(column: ColumnProfile, missing: int, spec: PreprocessingSpe
 
 def _all_telling(wish: ModelWish, profile: TableProfile, findings: Findings) -> list[ColumnProfile]:
     counters = {w.column for w in profile.warnings if w.code == "id_like"}
-    no_features = {*wish.targets, wish.training.get("sample_weight")}
+    no_features = {*wish.targets, wish.training.get("sample_weight"), wish.split.get("column")}
     chosen, dropped = [], []
     for column in profile.columns:
         if column.name in no_features:
@@ -126,12 +127,12 @@ def _reason_to_drop(column: ColumnProfile, n_rows: int) -> str | None:
 
 
 def _named(
-    names: tuple[str, ...], targets: tuple[str, ...], profile: TableProfile, findings: Findings
+    names: tuple[str, ...], wish: ModelWish, profile: TableProfile, findings: Findings
 ) -> list[tuple[int, ColumnProfile]]:
     columns = {column.name: column for column in profile.columns}
     chosen = []
     for place, name in enumerate(names):
-        problem = _problem_with(name, names[:place], targets, columns.get(name))
+        problem = _problem_with(name, names[:place], wish, columns.get(name))
         if problem is None:
             chosen.append((place, columns[name]))
         else:
@@ -140,12 +141,14 @@ def _named(
 
 
 def _problem_with(
-    name: str, before: tuple[str, ...], targets: tuple[str, ...], column: ColumnProfile | None
+    name: str, before: tuple[str, ...], wish: ModelWish, column: ColumnProfile | None
 ) -> tuple[str, str] | None:
     if column is None:
         return "unknown_column", "The table has no column of this name."
-    if name in targets:
+    if name in wish.targets:
         return "feature_is_target", "The target cannot be a feature as well."
+    if name == wish.split.get("column"):
+        return "feature_is_split", DIVIDES
     if name in before:
         return "duplicate_feature", "The feature is named twice."
     if column.type in _NOT_READ:

@@ -30,10 +30,14 @@ def planned_network(plan: ModelPlan, profile: TableProfile) -> Network:
 
 
 def planned_rows(plan: ModelPlan, profile: TableProfile) -> tuple[int, int]:
-    """How many rows train and how many judge: at most so many, where several targets miss cells."""
+    """How many rows train and how many judge.
+
+    At most so many where several targets miss cells, about so many where a column divides the rows.
+    """
     missing = {column.name: column.missing for column in profile.columns}
     n_rows = profile.rows - max(missing[name] for name in plan.targets)
-    return part_sizes(n_rows, plan.split.validation, plan.split.test)[:2]
+    n_train, n_validation, _ = part_sizes(n_rows, plan.split.validation, plan.split.test)
+    return max(n_train, 1), n_validation
 
 
 def first_width(

@@ -6,12 +6,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from workers.engine.spec import SplitSpec
+from workers.modelling.feature_choice import DIVIDES
+from workers.modelling.split_checks import rows_by_part, split_column
 from workers.tabular.splits import part_sizes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from workers.modelling.findings import Findings
     from workers.modelling.plan import ModelWish
     from workers.modelling.target_task import Target
+    from workers.tabular.profile import ColumnProfile, TableProfile
     from workers.tabular.splits import SplitMethod
 
 MIN_ROWS_TO_VALIDATE = 10
@@ -19,20 +25,33 @@ MIN_ROWS_TO_VALIDATE = 10
 
 @dataclass(frozen=True)
 class Division:
-    """The resolved split with the training and validation rows it makes."""
+    """The resolved split with the training and validation rows it makes.
+
+    Where whole groups are divided, or rows without a target are among those that a column names,
+    these are about so many; `most_train` is what no split of the rows goes beyond.
+    """
 
     spec: SplitSpec
     n_train: int
     n_validation: int
+    most_train: int
 
 
-def divide(wish: ModelWish, target: Target, findings: Findings) -> Division | None:
+def divide(
+    wish: ModelWish, target: Target, profile: TableProfile, findings: Findings
+) -> Division | None:
     """The split of a wish, or None where it leaves no row for training.
 
     Not set: 20% validate, in classifications in proportion to the classes; below ten rows none
-    do, and where the classes have too few rows to give, the rows are drawn at random.
+    do, and where the classes have too few rows to give, the rows are drawn at random. A column
+    that says of each row where it belongs decides how many there are.
     """
     wished = dict(wish.split)
+    found = split_column(wished, target, profile, findings)
+    if found is not None and wish.features is None:
+        findings.warn("feature_dropped", found.name, DIVIDES)
+    if wished.get("method") == "column":
+        return None if found is None else _as_written(wished, target, found, findings)
     if "validation" not in wished and target.n_rows < MIN_ROWS_TO_VALIDATE:
         wished["validation"] = 0.0
         detail = f"{target.n_rows} rows are too few to keep some for validation: all train."
@@ -45,9 +64,29 @@ def divide(wish: ModelWish, target: Target, findings: Findings) -> Division | No
         return None
     if "method" in wished:
         _check_method(shape, target, n_validation + n_test, findings)
-        return Division(shape, n_train, n_validation)
-    method = _method_for(target, n_validation + n_test, findings)
-    return Division(replace(shape, method=method), n_train, n_validation)
+    else:
+        method = _method_for(target, n_validation + n_test, findings)
+        shape = replace(shape, method=method)
+    most_train = target.n_rows if shape.method == "group" else n_train
+    return Division(shape, n_train, n_validation, most_train)
+
+
+def _as_written(
+    wished: Mapping[str, Any], target: Target, column: ColumnProfile, findings: Findings
+) -> Division | None:
+    """The division that a column spells out; the fractions become what it makes of them."""
+    rows = rows_by_part(column, findings)
+    if rows is None:
+        return None
+    n_rows = sum(rows.values())
+    validation, test = rows["validation"] / n_rows, rows["test"] / n_rows
+    for part, fraction in (("validation", validation), ("test", test)):
+        if wished.get(part, fraction) != fraction:
+            detail = f"The column decides which rows are for {part}: {fraction:.3g} of all."
+            findings.warn("no_effect", column.name, detail)
+    shape = SplitSpec(**{**wished, "validation": validation, "test": test})
+    n_train, n_validation, _ = part_sizes(target.n_rows, shape.validation, shape.test)
+    return Division(shape, max(n_train, 1), n_validation, min(rows["train"], target.n_rows))
 
 
 def _method_for(target: Target, n_held_out: int, findings: Findings) -> SplitMethod:

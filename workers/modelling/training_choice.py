@@ -44,7 +44,7 @@ def resolve_training(
     wished = {name: value for name, value in wish.training.items() if name != "loss"}
     defaults = dict(defaults)
     if isinstance(wished.get("optimizer"), LbfgsSpec):
-        defaults["batch_size"] = min(division.n_train, MAX_FULL_BATCH)
+        defaults["batch_size"] = min(division.most_train, MAX_FULL_BATCH)
     spec = TrainingSpec(**defaults | {"loss": loss} | wished)
     stopping = spec.early_stopping
     return replace(
@@ -139,7 +139,7 @@ def _check_validation(
 
 
 def _check_full_batch(spec: TrainingSpec, division: Division, findings: Findings) -> None:
-    n_train = division.n_train
+    n_train = division.most_train
     if n_train > MAX_FULL_BATCH:
         detail = f"L-BFGS takes all {n_train} rows as one batch; the limit is {MAX_FULL_BATCH}."
         findings.problem("/training/optimizer", "full_batch_needed", detail, MAX_FULL_BATCH)

@@ -57,23 +57,39 @@ _DIGIT_AND_MARK = "^[0-9]{1,4}[-/.][0-9]"
 class Cells:
     """The cells of a column: `distinct` strings without blanks around them, null where missing.
 
-    `indices` (N,) int32 says which of them stands in each row.
+    `indices` (N,) int32 says which of them stands in each row. `unchanged` says that they are as
+    the parser left them, of which no two are equal.
     """
 
     distinct: Column
     indices: Column
+    unchanged: bool = False
 
     @classmethod
     def clean(cls, raw: Any, missing: Sequence[str]) -> Cells:
         """The cells as the parser left them, trimmed, with the missing ones made null."""
-        trimmed = pc.utf8_trim(raw.dictionary, characters=BLANKS)
-        is_missing = pc.is_in(trimmed, value_set=pa.array(missing, pa.string()))
-        return cls(pc.if_else(is_missing, pa.scalar(None, pa.string()), trimmed), raw.indices)
+        distinct = clean_text(raw.dictionary, missing)
+        return cls(distinct, raw.indices, unchanged=distinct.equals(raw.dictionary))
+
+    @property
+    def differ_mostly(self) -> bool:
+        """Whether most of the cells differ: a dictionary of them is of no use."""
+        return 2 * len(self.distinct) > len(self.indices)
 
     @property
     def present(self) -> Column:
         """The distinct cells that are not missing."""
         return self.distinct.drop_null()
+
+
+def clean_text(raw: Column, missing: Sequence[str]) -> Column:
+    """Cells of text (N,) string, trimmed, with the missing ones made null."""
+    trimmed = pc.utf8_trim(raw, characters=BLANKS)
+    is_missing = pc.is_in(trimmed, value_set=pa.array(missing, pa.string()))
+    if not pc.any(is_missing).as_py():
+        return trimmed
+    present: Column = pc.if_else(is_missing, pa.scalar(None, pa.string()), trimmed)
+    return present
 
 
 def classify(cells: Cells, decimal: str) -> Kind:
@@ -108,6 +124,8 @@ def convert(cells: Cells, kind: Kind, decimal: str) -> Column | None:
         return None
     if not pa.types.is_string(values.type):
         return values.take(cells.indices)
+    if cells.unchanged and not values.null_count:
+        return pa.DictionaryArray.from_arrays(cells.indices, values)
     # Trimming may have made two of the distinct cells equal.
     encoded = values.dictionary_encode()
     indices = encoded.indices.take(cells.indices)

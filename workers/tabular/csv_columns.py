@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workers.tabular.cells import Cells, are_finite, classify, convert, first_misfit, integers, join
+import pyarrow as pa
+
+from workers.tabular.cells import (
+    Cells,
+    are_finite,
+    classify,
+    clean_text,
+    convert,
+    first_misfit,
+    integers,
+    join,
+)
 from workers.tabular.csv_parse import parse_cells, parse_typed
 from workers.tabular.csv_records import line_of_record
 from workers.tabular.errors import TableError
@@ -36,13 +47,15 @@ class ColumnReader:
     """Reads the blocks of a file in their order.
 
     `kinds` is what the columns are taken for; it widens where a block has a cell that does not fit.
-    `n_rows` counts the rows of the blocks read.
+    Columns of `plain_texts` are read cell by cell, without a dictionary. `n_rows` counts the rows
+    of the blocks read.
     """
 
     def __init__(self, dialect: Dialect, options: IngestOptions) -> None:
         self._dialect = dialect
         self._options = options
         self._missing = {name: options.wish(name).missing_tokens for name in dialect.names}
+        self.plain_texts: set[str] = set()
         self.kinds: dict[str, Kind] = {}
         self.n_rows = 0
 
@@ -53,6 +66,8 @@ class ColumnReader:
             self.kinds[name] = (
                 WISHED_KINDS[wished] if wished else classify(cells[name], self._dialect.decimal)
             )
+            if self.kinds[name] == "string" and cells[name].differ_mostly:
+                self.plain_texts.add(name)
 
     def read_cells(self, block: Block) -> dict[str, Cells]:
         """The cells of the block by column, whatever they are.
@@ -79,14 +94,14 @@ class ColumnReader:
         return columns
 
     def _read_typed(self, block: Block) -> dict[str, Column] | None:
-        numeric = {name for name in self._dialect.names if self._reads_as_number(name)}
-        table = parse_typed(block, self._dialect, numeric, self.n_rows)
+        types: dict[str, pa.DataType] = dict.fromkeys(self.plain_texts, pa.string())
+        types |= {n: pa.float64() for n in self._dialect.names if self._reads_as_number(n)}
+        table = parse_typed(block, self._dialect, types, self.n_rows)
         if table is None:
             return None
         columns: dict[str, Column] = {}
         for name in self._dialect.names:
-            raw: Column = table[name].combine_chunks()
-            column = self._number(name, raw) if name in numeric else self._convert(name, raw)
+            column = self._convert(name, table[name].combine_chunks())
             if column is None:
                 return None
             columns[name] = column
@@ -103,6 +118,10 @@ class ColumnReader:
         return integers(numbers) if self.kinds[name] == "integer" else numbers
 
     def _convert(self, name: str, raw: Column) -> Column | None:
+        if pa.types.is_floating(raw.type):
+            return self._number(name, raw)
+        if pa.types.is_string(raw.type):
+            return clean_text(raw, self._missing[name])
         cells = Cells.clean(raw, self._missing[name])
         return convert(cells, self.kinds[name], self._dialect.decimal)
 

@@ -19,29 +19,27 @@ from workers.tabular.errors import TableError
 from workers.tabular.types import MISSING_TOKENS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from workers.tabular.csv_blocks import Block
     from workers.tabular.csv_dialect import Dialect
 
-_TEXT = pa.dictionary(pa.int32(), pa.string())
+_ENCODED = pa.dictionary(pa.int32(), pa.string())
 
 
 def parse_typed(
-    block: Block, dialect: Dialect, numeric: Collection[str], n_rows_before: int
+    block: Block, dialect: Dialect, types: Mapping[str, pa.DataType], n_rows_before: int
 ) -> pa.Table | None:
-    """The block with the columns of `numeric` as float64 and the others as raw dictionaries.
+    """The block with its columns in these types: float64, string, or else as raw dictionaries.
 
-    None if a cell of the numeric columns is neither missing nor, by Arrow's rules, a number.
-    Numbers may be infinite or NaN; in raw columns missing cells are still text.
+    None if a cell of a column of float64 is neither missing nor, by Arrow's rules, a number.
+    Numbers may be infinite or NaN; in the other columns missing cells are still text.
 
     Raises:
         TableError: ragged_row.
     """
-    types: dict[str, pa.DataType] = {
-        name: pa.float64() if name in numeric else _TEXT for name in dialect.names
-    }
-    return _read(block, dialect, types, n_rows_before)
+    known = {name: types.get(name, _ENCODED) for name in dialect.names}
+    return _read(block, dialect, known, n_rows_before)
 
 
 def parse_cells(
@@ -52,7 +50,7 @@ def parse_cells(
     Raises:
         TableError: ragged_row, dataset_unreadable.
     """
-    table = _read(block, dialect, dict.fromkeys(dialect.names, _TEXT), n_rows_before)
+    table = _read(block, dialect, dict.fromkeys(dialect.names, _ENCODED), n_rows_before)
     if table is None:
         line = block.first_line
         raise TableError("dataset_unreadable", f"no CSV records from line {line} on", line=line)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from workers.tabular.cells import Chunks, Column
-
-Hashes: TypeAlias = "list[NDArray[np.int64]]"
 
 # Multiplier and shift of the finaliser of MurmurHash3 (Appleby 2011).
 _MULTIPLIER = np.uint64(0xFF51AFD7ED558CCD)
@@ -29,15 +27,24 @@ class RowDigests:
     def __init__(self, n_rows: int) -> None:
         self._digests = np.zeros(n_rows, np.uint64)
 
-    def add(self, column: Chunks, hashes: Hashes | None = None) -> None:
-        """Mix in the next column; one of text with its `text_hashes`."""
+    @property
+    def n_rows(self) -> int:
+        """The number of rows."""
+        return len(self._digests)
+
+    def add(self, column: Chunks) -> None:
+        """Mix in the next column, which is none of text."""
         start = 0
-        for place, chunk in enumerate(column.chunks):
-            digests = self._digests[start : start + len(chunk)]
-            digests ^= _words(chunk, hashes[place] if hashes else None)
-            digests *= _MULTIPLIER
-            digests ^= digests >> _SHIFT
+        for chunk in column.chunks:
+            self.add_piece(chunk, start)
             start += len(chunk)
+
+    def add_piece(self, piece: Column, start: int, hashes: NDArray[np.int64] | None = None) -> None:
+        """Mix in the cells of a column from row `start` on; those of text with their hashes."""
+        digests = self._digests[start : start + len(piece)]
+        digests ^= _words(piece, hashes)
+        digests *= _MULTIPLIER
+        digests ^= digests >> _SHIFT
 
     def n_duplicates(self) -> int:
         """The number of rows that repeat an earlier one."""
@@ -45,13 +52,13 @@ class RowDigests:
         return int(np.count_nonzero(ordered[1:] == ordered[:-1]))
 
 
-def text_hashes(column: Chunks) -> Hashes:
-    """A hash of each distinct text, chunk by chunk; Python's own, which nobody can aim at."""
-    chunks: list[Any] = list(column.chunks)
-    return [
-        np.fromiter(map(hash, chunk.dictionary.to_pylist()), np.int64, len(chunk.dictionary))
-        for chunk in chunks
-    ]
+def hashes_of(chunk: Any) -> NDArray[np.int64]:
+    """A hash of each entry of the dictionary, or else of each cell, of a piece of text.
+
+    Python's own, which nobody can aim at.
+    """
+    texts = chunk.dictionary if isinstance(chunk, pa.DictionaryArray) else chunk
+    return np.fromiter(map(hash, texts.to_pylist()), np.int64, len(texts))
 
 
 def _words(chunk: Column, hashes: NDArray[np.int64] | None) -> NDArray[np.uint64]:
@@ -59,6 +66,8 @@ def _words(chunk: Column, hashes: NDArray[np.int64] | None) -> NDArray[np.uint64
     words: Any
     if isinstance(chunk, pa.DictionaryArray) and hashes is not None:
         words = pa.array(hashes).take(chunk.indices)
+    elif hashes is not None:
+        words = pa.array(hashes, mask=chunk.is_null().to_numpy(zero_copy_only=False))
     elif pa.types.is_boolean(chunk.type):
         words = chunk.cast(pa.int64())
     else:

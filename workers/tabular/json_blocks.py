@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _QUOTE, _BACKSLASH = b'"\\'
 _OPENING = re.compile(rb'(\xef\xbb\xbf)?\s*(\[|(\{)\s*"rows"\s*:\s*\[)\s*')
 _LONGEST_OPENING = 4096
+_GAP = re.compile(rb"\}\s*,\s*\{")
+_NO_MARKS = bytes(set(range(256)) - set(b'"{}[]'))
 _MARK = b"\xef\xbb\xbf"
 
 
@@ -78,7 +80,7 @@ def array_rows(stream: BinaryIO, size: int) -> Iterator[RowsText]:
     rest = data[opening.end() :]
     is_first = True
     while True:
-        end = _end_of_rows(rest)
+        end = _end_of_plain_rows(rest) or _end_of_rows(rest)
         if end:
             yield RowsText(_separated(rest[:end], is_first=is_first), is_lines=False)
             is_first = False
@@ -86,7 +88,8 @@ def array_rows(stream: BinaryIO, size: int) -> Iterator[RowsText]:
         if len(rest) > 2 * size:
             raise _too_long(size)
         more = stream.read(size)
-        if not more:
+        # What comes last may not be cut off at once.
+        if not more and not end:
             break
         rest += more
     if not re.fullmatch(closing, rest):
@@ -101,6 +104,21 @@ def _separated(data: bytes, *, is_first: bool) -> bytes:
     if not data.startswith(b","):
         raise TableError("json_syntax", "a comma is missing between two rows")
     return data[1:]
+
+
+def _end_of_plain_rows(data: bytes) -> int:
+    """As `_end_of_rows`, at once; 0 unless the rows hold no array, object, bracket or brace."""
+    gap = _GAP.search(data)
+    if gap is None:
+        return 0
+    end = data.rfind(gap[0]) + 1
+    text = data[:end]
+    if b"\\" in text:
+        text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
+    marks = text.translate(None, _NO_MARKS)
+    # Strings without a mark are pairs of quotes; one that has a mark leaves its first behind.
+    rows = marks.replace(b'""', b"")
+    return end if rows == b"{}" * (len(rows) // 2) else 0
 
 
 def _end_of_rows(data: bytes) -> int:

@@ -1,7 +1,7 @@
 """JSON rows as columns of values, as strictly as requests are read.
 
-Two readers with one verdict: orjson takes what is beyond doubt; what looks unusual goes row by row
-to Python's own, which finds the reason and the row.
+Readers with one verdict: Arrow takes blocks like those before, orjson what is beyond doubt; what
+looks unusual goes row by row to Python's own, which finds the reason and the row.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from workers.tabular.csv_dialect import check_names
 from workers.tabular.errors import TableError
+from workers.tabular.json_arrow import arrow_columns, known_types
 from workers.tabular.json_blocks import array_rows, line_rows, outside_strings
 from workers.tabular.typed_columns import mixed_types
 
@@ -32,6 +33,7 @@ _LARGEST_INT = 2**63 - 1
 _MAX_DIGITS = 4300
 _LONG_NUMBER = re.compile(rb"(?<![0-9.])[0-9]{19}|[eE]\+?[0-9]{3}")
 _BLANKS = " \t\r\n"
+_SHAPE = bytes.maketrans(b"E123456789", b"e000000000")
 
 
 def json_columns(path: Path, limits: Limits, *, is_lines: bool) -> Iterator[dict[str, Column]]:
@@ -44,14 +46,19 @@ def json_columns(path: Path, limits: Limits, *, is_lines: bool) -> Iterator[dict
             with the names of columns.
     """
     names: tuple[str, ...] = ()
+    types: dict[str, pa.DataType] = {}
     n_rows = 0
     size = max(limits.block_bytes, 2 * limits.line_bytes)
     with path.open("rb") as stream:
         for text in line_rows(stream, size) if is_lines else array_rows(stream, size):
-            rows = _rows(text, n_rows)
-            names = names or _names(rows[0], limits)
-            yield {name: _column(name, rows, n_rows) for name in _checked(names, rows, n_rows)}
-            n_rows += len(rows)
+            columns = arrow_columns(text, types) if types else None
+            if columns is None:
+                rows = _rows(text, n_rows)
+                names = names or _names(rows[0], limits)
+                columns = {n: _column(n, rows, n_rows) for n in _checked(names, rows, n_rows)}
+                types = known_types(types, columns)
+            yield columns
+            n_rows += len(columns[names[0]])
 
 
 def _names(row: dict[str, Any], limits: Limits) -> tuple[str, ...]:
@@ -71,7 +78,7 @@ def _names(row: dict[str, Any], limits: Limits) -> tuple[str, ...]:
 def _rows(text: RowsText, n_before: int) -> list[dict[str, Any]]:
     array = text.array
     # orjson turns integers beyond 64 bits into floats.
-    if _LONG_NUMBER.search(array):
+    if _may_have_long_numbers(array) and _LONG_NUMBER.search(array):
         return _read_exactly(text, n_before)
     try:
         rows: list[dict[str, Any]] = orjson.loads(array)
@@ -85,6 +92,12 @@ def _rows(text: RowsText, n_before: int) -> list[dict[str, Any]]:
     if n_keys != array.count(b":") and n_keys != _colons(array):
         return _read_exactly(text, n_before)
     return rows
+
+
+def _may_have_long_numbers(array: bytes) -> bool:
+    """Whether a look for long numbers, which takes longer than reading, may find any."""
+    shape = array.translate(_SHAPE)
+    return b"0" * 19 in shape or b"e000" in shape or b"e+000" in shape
 
 
 def _colons(array: bytes) -> int:

@@ -29,6 +29,11 @@ _LEAST_BASELINE_ERRORS = 20
 _MOST_ERRORS_LEFT = 0.02
 _LEAST_R2 = 0.99
 
+# Most columns are far from it, which few rows tell: a wide table is to cost little.
+_FIRST_LOOK = 1_000
+_HOPELESS_ERRORS_LEFT = 0.5
+_HOPELESS_R2 = 0.5
+
 _HALVING = 0x1EAC
 
 
@@ -45,16 +50,15 @@ def leak_of_classes(column: Column, classes: NDArray[np.intp], n_columns: int = 
         return "each of its values stands for one class"
     if len(keys) < _LEAST_ROWS:
         return None
-    learn, judge = _halves(len(keys))
-    values, places = np.unique(keys[learn], return_inverse=True)
-    constant = int(np.bincount(classes[learn]).argmax())
-    told = _majorities(places, classes[learn])[_matches(values, keys[judge], is_number)]
-    told = told if is_number else np.where(np.isin(keys[judge], values), told, constant)
-    n_errors = int(np.count_nonzero(told != classes[judge]))
-    n_baseline = int(np.count_nonzero(classes[judge] != constant))
+    if len(keys) > _FIRST_LOOK:
+        few = _spread(len(keys))
+        n_errors, n_baseline, _ = _class_errors(keys[few], classes[few], is_number=is_number)
+        if n_errors > max(_HOPELESS_ERRORS_LEFT * n_baseline, _LEAST_BASELINE_ERRORS):
+            return None
+    n_errors, n_baseline, n_judged = _class_errors(keys, classes, is_number=is_number)
     if n_baseline < _LEAST_BASELINE_ERRORS or n_errors > _MOST_ERRORS_LEFT * n_baseline:
         return None
-    return f"it alone tells the class of {len(judge) - n_errors} of {len(judge)} rows held back"
+    return f"it alone tells the class of {n_judged - n_errors} of {n_judged} rows held back"
 
 
 def leak_of_numbers(column: Column, target: NDArray[np.float64]) -> str | None:
@@ -69,6 +73,27 @@ def leak_of_numbers(column: Column, target: NDArray[np.float64]) -> str | None:
         return "it is the target in other units"
     if len(keys) < _LEAST_ROWS:
         return None
+    if len(keys) > _FIRST_LOOK:
+        few = _spread(len(keys))
+        if _worst_r2(keys[few], target[few], is_number=is_number)[0] < _HOPELESS_R2:
+            return None
+    worst, n_judged = _worst_r2(keys, target, is_number=is_number)
+    if worst < _LEAST_R2:
+        return None
+    return f"it alone tells the target of {n_judged} rows held back with an R2 of {worst:.4f}"
+
+
+def _keys(column: Column) -> tuple[NDArray[Any], bool]:
+    """The cells (N,) as numbers, equal where the cells are, and whether their order means much."""
+    if type_of(column) == "categorical":
+        return levels_of(column)[1], False
+    return numbers_of(column), True
+
+
+def _worst_r2(
+    keys: NDArray[Any], target: NDArray[np.float64], *, is_number: bool
+) -> tuple[float, int]:
+    """The lower R2, for the numbers or their ranks, of the values' means, and of how many rows."""
     learn, judge = _halves(len(keys))
     values, places = np.unique(keys[learn], return_inverse=True)
     matches = _matches(values, keys[judge], is_number)
@@ -79,16 +104,25 @@ def leak_of_numbers(column: Column, target: NDArray[np.float64]) -> str | None:
         means = np.bincount(places, wanted[learn]) / np.bincount(places)
         told = np.where(is_known, means[matches], wanted[learn].mean())
         worst = min(worst, _r2(wanted[judge], told))
-    if worst < _LEAST_R2:
-        return None
-    return f"it alone tells the target of {len(judge)} rows held back with an R2 of {worst:.4f}"
+    return worst, len(judge)
 
 
-def _keys(column: Column) -> tuple[NDArray[Any], bool]:
-    """The cells (N,) as numbers, equal where the cells are, and whether their order means much."""
-    if type_of(column) == "categorical":
-        return levels_of(column)[1], False
-    return numbers_of(column), True
+def _class_errors(
+    keys: NDArray[Any], classes: NDArray[np.intp], *, is_number: bool
+) -> tuple[int, int, int]:
+    """Mistakes of the values' majorities and of the most frequent class alone, of how many rows."""
+    learn, judge = _halves(len(keys))
+    values, places = np.unique(keys[learn], return_inverse=True)
+    constant = int(np.bincount(classes[learn]).argmax())
+    told = _majorities(places, classes[learn])[_matches(values, keys[judge], is_number)]
+    told = told if is_number else np.where(np.isin(keys[judge], values), told, constant)
+    n_errors = int(np.count_nonzero(told != classes[judge]))
+    return n_errors, int(np.count_nonzero(classes[judge] != constant)), len(judge)
+
+
+def _spread(n: int) -> slice:
+    # A table may be sorted: its first rows would be of one class, or of a narrow range.
+    return slice(None, None, max(1, n // _FIRST_LOOK))
 
 
 def _halves(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -97,9 +131,11 @@ def _halves(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 
 def _is_one_to_one(keys: NDArray[Any], classes: NDArray[np.intp], n_columns: int) -> bool:
-    places = np.unique(keys, return_inverse=True)[1].astype(np.int64)
     counts = np.bincount(classes)
     counts = counts[counts > 0]
+    if len(np.unique(keys[_spread(len(keys))])) > len(counts):
+        return False
+    places = np.unique(keys, return_inverse=True)[1].astype(np.int64)
     n_values = int(places.max(initial=-1)) + 1
     if n_values != len(counts) or n_values < 2:
         return False

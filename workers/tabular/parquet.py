@@ -1,8 +1,8 @@
 """The stored form of a table: Parquet, compressed with zstd.
 
 Columns by type: numeric int64 where every value is a whole number below 2^53, else float64,
-always finite; categorical, text and ignored dictionary<int32, string>; boolean bool; datetime
-timestamp[us] in UTC. A missing cell is null.
+always finite; categorical, text and ignored text; boolean bool; datetime timestamp[us] in UTC.
+A missing cell is null. Readers get text as dictionary<int32, string>, however it is stored.
 """
 
 from __future__ import annotations
@@ -11,14 +11,17 @@ import json
 import math
 import mmap
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from io import BufferedRandom
     from pathlib import Path
+
+    from workers.tabular.cells import Chunks, Column
 
 _READING = b"slope.reading"
 _GROUP_ROWS = 1 << 17
@@ -27,48 +30,95 @@ _CELL_BYTES = 8
 
 
 class TableWriter:
-    """Writes a table to a file piece by piece, gathered into row groups of a useful size."""
+    """Writes a table to a file piece by piece, gathered into row groups of a useful size.
+
+    A column of text is stored as a dictionary, or cell by cell where most cells of the first group
+    differ: then a dictionary makes it larger, and costs more time than all the rest.
+    """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
-        text = [field.name for field in schema if pa.types.is_dictionary(field.type)]
-        floats = [field.name for field in schema if pa.types.is_floating(field.type)]
-        self._writer = pq.ParquetWriter(
-            path,
-            schema,
-            compression="zstd",
-            compression_level=1,
-            use_dictionary=text,  # type: ignore[arg-type]  # names, too: the stubs lag behind
-            # Puts like bytes of neighbouring numbers together: three times as fast as without, on
-            # numbers that do not repeat.
-            use_byte_stream_split=floats,
-        )
+        self._path = path
         self._schema = schema
-        self._waiting: list[pa.Table] = []
+        self._writer: pq.ParquetWriter | None = None
+        self._waiting: list[Mapping[str, Column]] = []
         self._n_rows = self._n_bytes = 0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
-        if error is None:
+        if error is None and (self._waiting or self._writer is None):
             self._flush()
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
 
-    def write(self, piece: pa.Table) -> None:
-        """Append the rows."""
+    def write(self, piece: Mapping[str, Column]) -> None:
+        """Append the rows; text may come as a dictionary or cell by cell."""
         self._waiting.append(piece)
-        self._n_rows += piece.num_rows
-        self._n_bytes += piece.nbytes
+        self._n_rows += len(piece[self._schema.names[0]])
+        self._n_bytes += sum(column.nbytes for column in piece.values())
         if self._n_rows >= _GROUP_ROWS or self._n_bytes >= _GROUP_BYTES:
             self._flush()
 
     def _flush(self) -> None:
-        if self._waiting:
-            # One dictionary for the group: the writer gives up its own on the second.
-            group = pa.concat_tables(self._waiting).unify_dictionaries()
-            self._writer.write_table(group, row_group_size=max(group.num_rows, 1))
+        columns = [self._gathered(field) for field in self._schema]
+        if self._writer is None:
+            fields = [
+                pa.field(name, column.type)
+                for name, column in zip(self._schema.names, columns, strict=True)
+            ]
+            self._schema = pa.schema(fields).with_metadata(self._schema.metadata)
+            self._writer = _writer(self._path, self._schema)
+        group = pa.Table.from_arrays(columns, schema=self._schema)
+        self._writer.write_table(group, row_group_size=max(group.num_rows, 1))
         self._waiting.clear()
         self._n_rows = self._n_bytes = 0
+
+    def _gathered(self, field: pa.Field[pa.DataType]) -> Chunks:
+        """The waiting cells of a column, in the form that it is stored in."""
+        kind: Any = field.type
+        chunks: list[Any] = [piece[field.name] for piece in self._waiting]
+        if pa.types.is_string(kind):
+            chunks = [_cell_by_cell(chunk) for chunk in chunks]
+        elif pa.types.is_dictionary(kind):
+            chunks = [_encoded(chunk) for chunk in chunks]
+        column: Any = pa.chunked_array(chunks, kind)
+        if not pa.types.is_dictionary(kind):
+            return cast("Chunks", column)
+        # One dictionary for the group: the writer gives up its own on the second.
+        column = column.unify_dictionaries()
+        if self._writer is None and _differ_mostly(column):
+            column = column.cast(pa.string())
+        return cast("Chunks", column)
+
+
+def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    dictionaries = [field.name for field in schema if pa.types.is_dictionary(field.type)]
+    floats = [field.name for field in schema if pa.types.is_floating(field.type)]
+    return pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=dictionaries,  # type: ignore[arg-type]  # names, too: the stubs lag behind
+        # Puts like bytes of neighbouring numbers together: three times as fast as without, on
+        # numbers that do not repeat.
+        use_byte_stream_split=floats,
+        # Nobody looks for cells by the least and the greatest of a group.
+        write_statistics=False,
+    )
+
+
+def _differ_mostly(column: Any) -> bool:
+    return column.num_chunks > 0 and 2 * len(column.chunk(0).dictionary) > len(column)
+
+
+def _cell_by_cell(text: Column) -> Column:
+    return text if pa.types.is_string(text.type) else text.cast(pa.string())
+
+
+def _encoded(text: Column) -> Column:
+    return text if pa.types.is_dictionary(text.type) else text.dictionary_encode()
 
 
 def with_reading(schema: pa.Schema, reading: dict[str, Any]) -> pa.Schema:
@@ -88,6 +138,13 @@ def stored_reading(data: bytes | pa.Buffer) -> dict[str, Any]:
     return reading_of(schema.empty_table())
 
 
+def open_stored(data: bytes | pa.Buffer) -> pq.ParquetFile:
+    """A stored table whose columns of text are read as dictionaries."""
+    file = pq.ParquetFile(pa.BufferReader(data))
+    texts = [field.name for field in file.schema_arrow if pa.types.is_string(field.type)]
+    return pq.ParquetFile(pa.BufferReader(data), read_dictionary=texts, metadata=file.metadata)
+
+
 def mapped(file: BufferedRandom) -> pa.Buffer:
     """The content of a file, which may be closed: memory is only lent its pages."""
     file.flush()
@@ -97,7 +154,7 @@ def mapped(file: BufferedRandom) -> pa.Buffer:
 def read_table(data: bytes | pa.Buffer) -> pa.Table:
     """The whole table, each column in one chunk."""
     # Not by pq.read_table, which loads the dataset machinery: 13 MB in every process.
-    table = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
+    table = open_stored(data).read(use_threads=False)
     return table.unify_dictionaries().combine_chunks()
 
 
@@ -106,7 +163,7 @@ def map_table(data: bytes | pa.Buffer, file: BufferedRandom) -> pa.Table:
 
     The file may be closed, and may have no name: the table keeps it. OSError where it has no room.
     """
-    stored = pq.ParquetFile(pa.BufferReader(data))
+    stored = open_stored(data)
     # The streaming form: the other one wants one dictionary for all pieces.
     with pa.ipc.new_stream(file, stored.schema_arrow) as writer:
         for group in range(stored.num_row_groups):

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 Rows = NDArray[np.intp]
-SplitMethod = Literal["random", "stratified", "ordered"]
+DrawMethod = Literal["random", "stratified", "ordered"]
+SplitMethod = Literal["random", "stratified", "ordered", "group", "column"]
 
 # Philox is keyed by (seed, purpose); the engine's purposes for the same seed are below 100.
-_SPLIT_PURPOSE = 100
+SPLIT_PURPOSE = 100
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def split_rows(
     n: int,
     validation: float,
     test: float,
-    method: SplitMethod,
+    method: DrawMethod,
     labels: NDArray[np.integer[Any]] | None,
     seed: int,
 ) -> Split:
@@ -57,7 +58,7 @@ def split_rows(
         raise ValueError(f"{n} rows leave none for training")
     if method == "ordered":
         return _in_order(np.arange(n), n_train, n_validation)
-    order = _generator(seed).permutation(n)
+    order = generator(seed, SPLIT_PURPOSE).permutation(n)
     if method == "random":
         return _in_order(order, n_train, n_validation)
     if labels is None:
@@ -65,8 +66,9 @@ def split_rows(
     return _stratified(order, labels, n_validation, n_test)
 
 
-def _generator(seed: int) -> np.random.Generator:
-    key = np.array([seed, _SPLIT_PURPOSE], dtype=np.uint64)
+def generator(seed: int, purpose: int) -> np.random.Generator:
+    """The random numbers of a seed for one purpose."""
+    key = np.array([seed, purpose], dtype=np.uint64)
     return np.random.Generator(np.random.Philox(key=key))
 
 

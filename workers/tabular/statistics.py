@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from workers.tabular.duplicates import RowDigests, text_hashes
+from workers.tabular.duplicates import RowDigests, hashes_of
 from workers.tabular.numbers import numeric_profile, time_profile
 from workers.tabular.profile import ColumnProfile, TableProfile, TableWarning
 from workers.tabular.texts import TextSummary, boolean_profile, text_profile
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from workers.tabular.cells import Chunks
+    from workers.tabular.cells import Chunks, Column
     from workers.tabular.csv_dialect import Dialect
     from workers.tabular.options import IngestOptions
+    from workers.tabular.types import ColumnType
 
 # Columns are read together up to here: one by one, 10,000 of them take minutes.
-_CELLS_AT_ONCE = 4_000_000
+_CELLS_AT_ONCE = 1_000_000
 
 
 def describe(path: Path, options: IngestOptions, dialect: Dialect | None) -> TableProfile:
@@ -29,40 +30,67 @@ def describe(path: Path, options: IngestOptions, dialect: Dialect | None) -> Tab
     decimal = dialect.decimal if dialect else options.parse.decimal or "."
     columns: list[ColumnProfile] = []
     warnings = _dialect_warnings(dialect, options) if dialect else []
-    digests: RowDigests | None = None
-    n_rows = 0
-    for name, column in _columns(path):
-        n_rows = len(column)
-        digests = digests or RowDigests(n_rows)
-        profile, warning = _profile(name, column, digests, options, decimal)
-        columns.append(profile)
-        warnings += [warning] if warning else _constancy_warnings(profile)
-    n_duplicates = digests.n_duplicates() if digests and len(columns) > 1 else 0
+    with pq.ParquetFile(path) as file:
+        n_rows = file.metadata.num_rows
+        digests = RowDigests(n_rows)
+        for field, pieces in _columns(file):
+            wished = options.wish(field.name).type
+            if _is_text(field):
+                summary = _summary(pieces, digests, decimal)
+                profile, warning = text_profile(field.name, summary, wished)
+            else:
+                kind: Any = field.type
+                column: Any = pa.chunked_array(list(pieces), kind)
+                digests.add(column)
+                profile, warning = _profile(field.name, column, wished)
+            columns.append(profile)
+            warnings += [warning] if warning else _constancy_warnings(profile)
+    n_duplicates = digests.n_duplicates() if len(columns) > 1 else 0
     if n_duplicates:
         detail = f"{n_duplicates} of {n_rows} rows repeat an earlier one"
         warnings.append(TableWarning("duplicate_rows", None, detail))
     return TableProfile(n_rows, tuple(columns), tuple(warnings))
 
 
-def _columns(path: Path) -> Iterator[tuple[str, Chunks]]:
-    with pq.ParquetFile(path) as file:
-        names = file.schema_arrow.names
-        at_once = max(1, _CELLS_AT_ONCE // max(1, file.metadata.num_rows))
-        for start in range(0, len(names), at_once):
-            table = file.read(columns=names[start : start + at_once], use_threads=False)
-            yield from zip(table.column_names, table.columns, strict=True)
+def _columns(file: pq.ParquetFile) -> Iterator[tuple[pa.Field[pa.DataType], Iterator[Column]]]:
+    """The columns in their order, each in pieces; of many rows, text is read piece by piece."""
+    schema = file.schema_arrow
+    at_once = max(1, _CELLS_AT_ONCE // max(1, file.metadata.num_rows))
+    for start in range(0, len(schema.names), at_once):
+        names = schema.names[start : start + at_once]
+        if at_once == 1 and _is_text(schema.field(start)):
+            yield schema.field(start), _streamed(file, names)
+            continue
+        table = file.read(columns=names, use_threads=False)
+        for name in names:
+            yield schema.field(name), iter(table[name].chunks)
+
+
+def _streamed(file: pq.ParquetFile, names: list[str]) -> Iterator[Column]:
+    for group in range(file.num_row_groups):
+        table = file.read_row_group(group, columns=names, use_threads=False)
+        yield from table.column(0).chunks
+
+
+def _summary(pieces: Iterator[Column], digests: RowDigests, decimal: str) -> TextSummary:
+    summary = TextSummary(digests.n_rows)
+    start = 0
+    for piece in pieces:
+        # Hashing the texts is most of the work on them, and both need it.
+        hashes = hashes_of(piece)
+        digests.add_piece(piece, start, hashes)
+        summary.add(piece, hashes, start, decimal)
+        start += len(piece)
+    return summary
+
+
+def _is_text(field: pa.Field[pa.DataType]) -> bool:
+    return pa.types.is_dictionary(field.type) or pa.types.is_string(field.type)
 
 
 def _profile(
-    name: str, column: Chunks, digests: RowDigests, options: IngestOptions, decimal: str
+    name: str, column: Chunks, wished: ColumnType | None
 ) -> tuple[ColumnProfile, TableWarning | None]:
-    wished = options.wish(name).type
-    if pa.types.is_dictionary(column.type):
-        # Hashing the texts is most of the work on them, and both need it.
-        hashes = text_hashes(column)
-        digests.add(column, hashes)
-        return text_profile(name, TextSummary.of(column, decimal, hashes), wished)
-    digests.add(column)
     if pa.types.is_boolean(column.type):
         return boolean_profile(name, column, wished), None
     if pa.types.is_timestamp(column.type):

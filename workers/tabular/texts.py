@@ -8,17 +8,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from workers.tabular.cells import are_numbers
-from workers.tabular.duplicates import text_hashes
+from workers.tabular.duplicates import hashes_of
 from workers.tabular.numbers import N_TOP, count_distinct, reason_for
 from workers.tabular.profile import ColumnProfile, TableWarning, TopValue
+from workers.tabular.text_cells import TextCells
 
 if TYPE_CHECKING:
-    from workers.tabular.cells import Chunks
-    from workers.tabular.duplicates import Hashes
+    from workers.tabular.cells import Chunks, Column
     from workers.tabular.types import ColumnType
 
 _TOP_CHARACTERS = 200
@@ -54,25 +55,28 @@ _TRIED_FIRST = 100
 
 @dataclass
 class TextSummary:
-    """What the cells of a column of text are like; counts are of cells that are not missing."""
+    """What the cells of a column of text are like; counts are of cells that are not missing.
+
+    `n_others` cells are no numbers, or more, where they are too many to call the rest numbers.
+    """
 
     n_rows: int
     n_cells: int = 0
     n_bytes: int = 0
-    n_with_blank: int = 0
-    n_numbers: int = 0
+    with_blank: bool = False
+    n_others: int = 0
     first_other_row: int | None = None
     unread: set[str] = field(default_factory=lambda: set(_UNREAD))
     counts: Counter[str] | None = field(default_factory=Counter)
     hashes: list[NDArray[np.int64]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, column: Chunks, decimal: str, hashes: Hashes | None = None) -> Self:
-        """The summary of a dictionary column; `hashes`, where they are known: `text_hashes`."""
+    def of(cls, column: Chunks, decimal: str) -> Self:
+        """The summary of a column of text."""
         summary = cls(len(column))
         start = 0
-        for chunk, of_chunk in zip(column.chunks, hashes or text_hashes(column), strict=True):
-            summary._add(chunk, of_chunk, start, decimal)
+        for chunk in column.chunks:
+            summary.add(chunk, hashes_of(chunk), start, decimal)
             start += len(chunk)
         return summary
 
@@ -83,32 +87,42 @@ class TextSummary:
             return len(self.counts)
         return count_distinct(np.sort(np.concatenate(self.hashes)))
 
-    def _add(self, chunk: Any, hashes: NDArray[np.int64], start: int, decimal: str) -> None:
-        texts = chunk.dictionary
-        n_texts = len(texts)
-        indices = chunk.indices.fill_null(n_texts).to_numpy()
-        counts = np.bincount(indices, minlength=n_texts + 1)[:n_texts]
-        numbers = are_numbers(texts, decimal).to_numpy(zero_copy_only=False)
-        blank = pc.match_substring(texts, " ").to_numpy(zero_copy_only=False)
+    @property
+    def are_mostly_numbers(self) -> bool:
+        """Whether all but a few cells are numbers."""
+        return self.n_cells - self.n_others >= _MOSTLY_NUMBERS * self.n_cells
+
+    def add(self, piece: Any, hashes: NDArray[np.int64], start: int, decimal: str) -> None:
+        """Take in the cells from row `start` on, with their `hashes_of`."""
+        cells = TextCells.of(piece)
+        texts: Any = cells.texts
+        counts = cells.counts
         self.n_cells += int(counts.sum())
-        self.n_bytes += int(counts @ pc.binary_length(texts).to_numpy())
-        self.n_with_blank += int(counts @ blank)
-        self.n_numbers += int(counts @ numbers)
-        if self.first_other_row is None and not numbers.all():
-            # Missing cells are no numbers, and no others either.
-            others = ~np.append(numbers.astype(bool), True)[indices]
-            self.first_other_row = start + int(others.argmax()) + 1 if others.any() else None
+        self.n_bytes += int(counts @ pc.binary_length(texts).fill_null(0).to_numpy())
+        self.with_blank = self.with_blank or bool(counts @ _flags(pc.match_substring(texts, " ")))
+        if self.n_others <= (1.0 - _MOSTLY_NUMBERS) * self.n_rows:
+            self._find_others(cells, start, decimal)
         self.hashes.append(hashes[counts > 0])
         if self.counts is not None:
-            self._count(self.counts, texts.to_pylist(), counts)
+            self._count(self.counts, cells)
         # A few cells mostly tell that the thousands behind them need no look.
         for part in (texts[:_TRIED_FIRST], texts):
             self.unread = {code for code in self.unread if _all_match(part, _UNREAD[code][0])}
 
-    def _count(self, total: Counter[str], texts: list[str], counts: NDArray[np.int64]) -> None:
-        for text, n in zip(texts, counts.tolist(), strict=True):
-            if n:
-                total[text] += n
+    def _find_others(self, cells: TextCells, start: int, decimal: str) -> None:
+        numbers = _flags(are_numbers(cells.texts, decimal))
+        self.n_others += int(cells.counts @ ~numbers)
+        if self.first_other_row is None and not numbers.all():
+            row = cells.first_row(~numbers)
+            self.first_other_row = None if row is None else start + row + 1
+
+    def _count(self, total: Counter[str], cells: TextCells) -> None:
+        if count_distinct(np.sort(self.hashes[-1])) > _COUNTED_VALUES:
+            self.counts = None
+            return
+        texts, counts = cells.tally()
+        for text, n in zip(texts.to_pylist(), counts.tolist(), strict=True):
+            total[text] += n
         if len(total) > _COUNTED_VALUES:
             self.counts = None
 
@@ -139,7 +153,7 @@ def _text_type(summary: TextSummary, distinct: int) -> tuple[ColumnType, str]:
     seen = f"{distinct} different values in {n_cells} cells"
     if n_cells == 0:
         return "ignore", "no cell holds a value"
-    if summary.n_numbers == n_cells:
+    if not summary.n_others:
         seen += ", numbers with zeros in front, as in codes"
     if distinct <= _ALWAYS_CATEGORIES:
         return "categorical", seen
@@ -155,21 +169,27 @@ def _text_type(summary: TextSummary, distinct: int) -> tuple[ColumnType, str]:
 def _text_warning(
     name: str, kind: ColumnType, summary: TextSummary, distinct: int
 ) -> TableWarning | None:
-    n_others = summary.n_cells - summary.n_numbers
+    n_others = summary.n_others
     if n_others and summary.unread:
         code = min(summary.unread)
         return TableWarning(code, name, f"each of {summary.n_cells} cells is {_UNREAD[code][1]}")
-    if n_others and summary.n_numbers >= _MOSTLY_NUMBERS * summary.n_cells:
+    if n_others and summary.are_mostly_numbers:
         detail = f"{n_others} of {summary.n_cells} cells are not numbers, first in row"
         return TableWarning("mixed_numbers", name, f"{detail} {summary.first_other_row}")
     if kind != "text" or distinct <= summary.n_cells / 2:
         return None
     seen = f"{distinct} different values in {summary.n_cells} cells"
-    if summary.n_with_blank:
+    if summary.with_blank:
         return TableWarning("near_unique_text", name, f"{seen}: read as free text")
     return TableWarning(
         "id_like", name, f"{seen}, without blanks: read as text, like an identifier"
     )
+
+
+def _flags(flags: Column) -> NDArray[np.bool_]:
+    """Which flags are up, those of missing cells not."""
+    found: NDArray[np.bool_] = flags.fill_null(pa.scalar(False)).to_numpy(zero_copy_only=False)
+    return found
 
 
 def _all_match(texts: Any, pattern: str) -> bool:

@@ -16,6 +16,7 @@ from workers.tabular.cells import (
     STORED_TYPES,
     Cells,
     classify,
+    clean_text,
     convert,
     first_misfit,
     integers,
@@ -58,6 +59,7 @@ class TypedReader:
         self._decimal = options.parse.decimal or "."
         self._too_long = too_long
         self._families: dict[str, Family] = {}
+        self._plain_texts: set[str] = set()
         self.kinds: dict[str, Kind] = dict(kinds or {})
         self.n_rows = 0
 
@@ -127,13 +129,18 @@ class TypedReader:
         return column.cast(stored) if self.kinds[name] == "float" else column
 
     def _from_text(self, name: str, values: Column) -> Column:
-        texts = as_texts(values)
-        self._check_texts(name, texts)
         wish = self._options.wish(name)
+        if name in self._plain_texts and pa.types.is_string(values.type):
+            self._check_texts(name, values, None)
+            return clean_text(values, wish.missing_tokens)
+        texts = as_texts(values)
+        self._check_texts(name, texts.dictionary, texts.indices)
         cells = Cells.clean(texts, wish.missing_tokens)
         if name not in self.kinds:
             kind = WISHED_KINDS[wish.type] if wish.type else classify(cells, self._decimal)
             self.kinds[name] = kind
+        if self.kinds[name] == "string" and cells.differ_mostly:
+            self._plain_texts.add(name)
         column = convert(cells, self.kinds[name], self._decimal)
         if column is not None:
             return column
@@ -149,21 +156,23 @@ class TypedReader:
         code, what = BAD_CELL[wished]
         return TableError(code, f"row {row}: the cell is {what}", row=row, column=name)
 
-    def _check_texts(self, name: str, texts: Any) -> None:
+    def _check_texts(self, name: str, texts: Any, indices: Column | None) -> None:
         limit = self._options.limits.field_bytes
-        too_long: Column = pc.greater(pc.binary_length(texts.dictionary), pa.scalar(limit))
-        if pc.any(too_long).as_py():
-            row = self._row_of(texts, too_long)
+        longest = pc.max(pc.binary_length(texts)).as_py()
+        if longest is not None and longest > limit:
+            too_long: Column = pc.greater(pc.binary_length(texts), pa.scalar(limit))
+            row = self._row_of(too_long, indices)
             detail = f"row {row}: the text is longer than {limit} bytes"
             raise TableError(self._too_long, detail, row=row, column=name, limit=limit)
-        with_nul = pc.match_substring(texts.dictionary, "\0")
+        with_nul = pc.match_substring(texts, "\0")
         if pc.any(with_nul).as_py():
-            row = self._row_of(texts, with_nul)
+            row = self._row_of(with_nul, indices)
             detail = f"row {row}: the text holds a NUL character"
             raise TableError("nul_character", detail, row=row, column=name)
 
-    def _row_of(self, texts: Any, flags: Column) -> int:
-        index: int = flags.take(texts.indices).index(True).as_py()
+    def _row_of(self, flags: Column, indices: Column | None) -> int:
+        of_rows = flags if indices is None else flags.take(indices)
+        index: int = of_rows.index(True).as_py()
         return self.n_rows + index + 1
 
 

@@ -56,4 +56,4 @@ def _write(blocks: Blocks, reader: TypedReader, options: IngestOptions, out: Pat
         for block in blocks():
             columns = reader.read(block)
             if reader.kinds == kinds:
-                writer.write(pa.table(columns, schema=schema))
+                writer.write(columns)

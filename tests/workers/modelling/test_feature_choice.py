@@ -77,6 +77,7 @@ def test_without_preprocessing_only_numbers_are_read() -> None:
 
 
 def test_the_width_is_that_of_the_fitted_inputs_when_all_rows_train() -> None:
-    plan = resolve(ModelWish(target="y", split={"validation": 0.0}), DATA.profile)
+    wish = ModelWish(target="y", preprocessing="standard", split={"validation": 0.0})
+    plan = resolve(wish, DATA.profile)
     columns = tuple(c for c in DATA.profile.columns if c.name in plan.features)
     assert prepare(DATA.table, plan).network.n_inputs == input_width(columns) == 2 + 4 + 1 + 1

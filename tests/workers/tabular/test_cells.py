@@ -61,7 +61,7 @@ def test_arrows_own_reading_of_numbers_agrees_with_the_rules(texts: list[str]) -
     data = "".join(f'"{text}"\n' for text in texts).encode()
     block = Block(data, 1)
     dialect = Dialect(Marks(b",", b'"', b"\n"), ("x",), 1)
-    fast = parse_typed(block, dialect, {"x"}, 0)
+    fast = parse_typed(block, dialect, {"x": pa.float64()}, 0)
     slow = ColumnReader(dialect, IngestOptions()).read_cells(block)["x"]
     if fast is not None and all(x is None or math.isfinite(x) for x in fast["x"].to_pylist()):
         converted = convert(slow, "float", ".")

@@ -138,3 +138,15 @@ def test_columns_without_a_value_or_of_one_are_no_leaks() -> None:
         assert leak_of_classes(empty, classes) is None
         assert leak_of_numbers(empty, y) is None
         assert leak_of_numbers(empty.slice(0, 30), y[:30]) is None
+
+
+def test_a_leak_is_found_in_a_large_table_that_is_sorted_by_its_target() -> None:
+    draw = draws()
+    target = np.sort(draw.normal(size=20 * N))
+    noisy = column(target + 0.05 * draw.normal(size=20 * N))
+    assert leak_of_numbers(noisy, target) is not None
+    rare = (np.arange(20 * N) >= 19.5 * N).astype(np.intp)
+    late = column(np.where(rare, 5.0, -5.0) + draw.normal(size=20 * N))
+    assert leak_of_classes(late, rare) is not None
+    assert leak_of_classes(column(draw.normal(size=20 * N)), rare) is None
+    assert leak_of_numbers(column(draw.normal(size=20 * N)), target) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -34,16 +34,19 @@ FIELDS: list[tuple[str, pa.DataType]] = [
 SCHEMA = pa.schema(FIELDS)
 
 
-def _piece(start: int, n_rows: int) -> pa.Table:
+def _columns(start: int, n_rows: int) -> dict[str, Any]:
     numbers = range(start, start + n_rows)
-    columns = {
+    return {
         "n": pa.array(numbers, pa.int64()),
         "x": pa.array([None if n % 3 else n / 4 for n in numbers], pa.float64()),
         "s": pa.array([f"s{n % 5 + start}" for n in numbers]).dictionary_encode(),
         "b": pa.array([n % 2 == 0 for n in numbers]),
         "t": pa.array([NOON + timedelta(microseconds=n % 2) for n in numbers], pa.timestamp("us")),
     }
-    return pa.table(columns, schema=SCHEMA)
+
+
+def _piece(start: int, n_rows: int) -> pa.Table:
+    return pa.table(_columns(start, n_rows), schema=SCHEMA)
 
 
 @pytest.fixture
@@ -51,7 +54,7 @@ def stored(tmp_path: Path) -> bytes:
     """150,000 rows in pieces with dictionaries of their own, in more than one row group."""
     with TableWriter(tmp_path / "table", SCHEMA) as writer:
         for start in range(0, 150_000, 10_000):
-            writer.write(_piece(start, 10_000))
+            writer.write(_columns(start, 10_000))
     return (tmp_path / "table").read_bytes()
 
 
@@ -95,3 +98,26 @@ def test_a_table_in_a_file_is_the_one_in_memory_also_when_the_file_is_closed(
     assert mapped.to_pylist() == whole.to_pylist()
     assert mapped.schema == whole.schema
     assert bytes_in_memory(data) == 1000 * 5 * 8
+
+
+@pytest.mark.parametrize("n_levels", [3, 300], ids=["few", "all different"])
+def test_text_comes_back_as_one_dictionary_however_it_was_handed_over(
+    n_levels: int, tmp_path: Path
+) -> None:
+    cells = [None if n % 7 == 0 else f"level {n % n_levels}" for n in range(300)]
+    text: Any = pa.array(cells, pa.string())
+    with TableWriter(tmp_path / "table", pa.schema([("s", TEXT)])) as writer:
+        writer.write({"s": text.slice(0, 100).dictionary_encode()})
+        writer.write({"s": text.slice(100)})
+    with pq.ParquetFile(tmp_path / "table") as file:
+        is_dictionary = pa.types.is_dictionary(file.schema_arrow.field("s").type)
+    assert is_dictionary == (n_levels == 3)
+    column = read_table((tmp_path / "table").read_bytes())["s"]
+    assert column.type.equals(TEXT)
+    assert column.to_pylist() == cells
+
+
+def test_a_table_without_rows_keeps_its_columns(tmp_path: Path) -> None:
+    with TableWriter(tmp_path / "table", SCHEMA):
+        pass
+    assert read_table((tmp_path / "table").read_bytes()).schema.equals(SCHEMA)

@@ -15,6 +15,7 @@ from workers.engine.spec.optimizers import AdamSpec, Optimizer
 from workers.engine.spec.schedules import Schedule
 
 ClassWeights = Annotated[Mapping[str, Annotated[float, Ge(0.0), Le(1e6)]], Len(1, 1_000)]
+ColumnName = Annotated[str, Len(1, 255)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,16 +60,21 @@ class TrainingSpec:
     accumulate: Annotated[int, Interval(ge=1, le=1_024)] = 1
     ema_decay: Annotated[float, Gt(0.0), Lt(1.0)] | None = None
     class_weight: Literal["balanced"] | ClassWeights | None = None
-    sample_weight: Annotated[str, Len(1, 255)] | None = None
+    sample_weight: ColumnName | None = None
     shuffle: bool = True
     precision: Precision = "float32"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SplitSpec:
-    """How rows are divided: fractions of all rows for validation and test, the rest trains."""
+    """How rows are divided: fractions of all rows for validation and test, the rest trains.
+
+    `column` holds the groups that stay whole (method "group"), or says of each row where it belongs
+    ("column").
+    """
 
     __pydantic_config__ = STRICT
     validation: Annotated[float, Ge(0.0), Lt(1.0)] = 0.2
     test: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0
-    method: Literal["random", "stratified", "ordered"] = "random"
+    method: Literal["random", "stratified", "ordered", "group", "column"] = "random"
+    column: ColumnName | None = None

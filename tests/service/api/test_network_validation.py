@@ -118,7 +118,7 @@ def test_without_a_table_what_hangs_on_the_inputs_is_open(client: TestClient) ->
     open_ended = [0, None, *PARAMETERS[2:]]
     assert [layer["parameters"] for layer in found["layers"]] == open_ended
     assert found["layers"][0]["output_shape"] is None
-    assert [layer["output_shape"] for layer in found["layers"][1:]] == [[6]] * 6
+    assert [layer["output_shape"] for layer in found["layers"][1:]] == [[6]] * 7
     assert found["resolved"]["training"] is None
     assert "inputs" in found["warnings"][0]
 

@@ -40,7 +40,7 @@ UNTIMED = frozenset(("diamonds",))
 MIN_ROWS = 100
 """On fewer the scores say too little to be averaged with others."""
 
-RECIPES = ("auto", "mlp", "linear")
+RECIPES = ("auto", "tabm", "mlp", "linear")
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ Without = tuple[int | float | str | None, ...]
 # No list of parts may be longer; one that is goes on to its refusal without being looked through.
 MAX_ITEMS = 1000
 
-RECIPES = frozenset(("realmlp", "tabm"))
+RECIPES = frozenset(("realmlp",))
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ def named_targets(target: str | list[str]) -> TargetNames:
     return target if isinstance(target, str) else tuple(target)
 
 
-_RECIPES: dict[str, Recipe] = {"auto": "auto", "linear": "linear", "mlp": "mlp"}
+_RECIPES: dict[str, Recipe] = {"auto": "auto", "linear": "linear", "mlp": "mlp", "tabm": "tabm"}
 
 
 def network_of(wish: NetworkIn | str) -> NetworkSpec | Recipe:

@@ -36,7 +36,7 @@ DATE_PARTS: tuple[DatePart, ...] = ("month", "day_of_week", "hour")
 
 
 def decide_preprocessing(
-    wish: ModelWish, features: Sequence[ColumnProfile], division: Division
+    wish: ModelWish, features: Sequence[ColumnProfile], division: Division, bins: int = BINS
 ) -> tuple[Method, Iterator[str]]:
     """The wish's own preprocessing, or one for these columns with the reasons for it."""
     if wish.preprocessing is not None:
@@ -49,7 +49,7 @@ def decide_preprocessing(
             parts=DATE_PARTS if n_moments else (), differences=2 <= n_moments <= MAX_MOMENTS
         ),
     )
-    binned = replace(plain, numeric=replace(plain.numeric, encoding="piecewise_linear", bins=BINS))
+    binned = replace(plain, numeric=replace(plain.numeric, encoding="piecewise_linear", bins=bins))
     n_bins = input_width(features, method=binned) - input_width(features, method=plain)
     has_bins = 0 < n_bins <= MAX_BINS and division.n_train >= MIN_ROWS_FOR_BINS
 

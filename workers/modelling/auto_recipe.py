@@ -41,7 +41,7 @@ _LEARNING_RATE, _BETA2 = 3e-3, 0.95
 
 @dataclass(frozen=True)
 class AutoRecipe:
-    """What auto makes of a table; `reasons` are sentences for the run's owner."""
+    """What auto, or tabm, makes of a table; `reasons` are sentences for the run's owner."""
 
     network: NetworkSpec
     preprocessing: Method
@@ -89,8 +89,8 @@ def _network(
     dense = DenseSpec(units=UNITS, activation="silu")
     # L-BFGS needs the same function at every step.
     block: tuple[Layer, ...] = (dense,) if is_lbfgs else (dense, DropoutSpec(rate=against.dropout))
-    embedded = [] if wish.preprocessing == "none" else list(_embeddings(features))
-    network = NetworkSpec(layers=block * 2, skip=True, embeddings=tuple(embedded))
+    embedded = () if wish.preprocessing == "none" else tuple(level_vectors(features))
+    network = NetworkSpec(layers=block * 2, skip=True, embeddings=embedded)
 
     def reasons() -> Iterator[str]:
         yield (
@@ -99,21 +99,27 @@ def _network(
         )
         if not is_lbfgs:
             yield against.reason(f"Dropout {against.dropout:g}")
-        for each in embedded:
-            yield (
-                f"{each.column} has more than {MAX_LEVELS} levels: each is a learned vector of "
-                f"{each.dimension} numbers."
-            )
+        yield from about_vectors(embedded)
 
     return network, reasons()
 
 
-def _embeddings(features: Sequence[ColumnProfile]) -> Iterator[EmbeddingSpec]:
+def level_vectors(features: Sequence[ColumnProfile]) -> Iterator[EmbeddingSpec]:
+    """A learned vector for each level of the columns that have too many for one-hot inputs."""
     for column in features:
         if column.type == "categorical" and column.distinct > MAX_LEVELS:
             yield EmbeddingSpec(
                 column=column.name, dimension=min(MAX_DIMENSION, math.isqrt(column.distinct))
             )
+
+
+def about_vectors(embeddings: Sequence[EmbeddingSpec]) -> Iterator[str]:
+    """Why these columns are embedded."""
+    for each in embeddings:
+        yield (
+            f"{each.column} has more than {MAX_LEVELS} levels: each is a learned vector of "
+            f"{each.dimension} numbers."
+        )
 
 
 def _training(

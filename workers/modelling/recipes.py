@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workers.engine.spec import DenseSpec, NetworkSpec
-from workers.modelling.auto_recipe import decide
+from workers.modelling import auto_recipe, tabm_recipe
 from workers.modelling.embedding_choice import check_embeddings
 from workers.modelling.feature_choice import choose_features
 from workers.modelling.findings import Findings
@@ -51,6 +51,11 @@ RECIPES: Mapping[Recipe, str] = {
         "one cycle of its rate, the best epoch by val_loss kept; predicted numbers stay within "
         "the range of the training rows."
     ),
+    "tabm": (
+        "Up to 32 networks in one that share most of their weights, as many as the rows allow: "
+        "three hidden layers of ReLU with dropout, numbers in quantile bins, AdamW, stopped early "
+        "on val_loss (TabM, Gorishniy et al. 2024)."
+    ),
     "mlp": (
         "Two hidden layers, 32 units of tanh where fewer than 2,000 rows train and 128 of ReLU "
         "otherwise; Adam, batches and epochs by the number of rows, stopped early on val_loss."
@@ -75,15 +80,15 @@ def resolve(
     features = choose_features(wish, profile, wish.preprocessing or "standard", findings)
     check_embeddings(wish.embeddings, features, profile, findings)
     division = divide(wish, target, profile, findings) if target else None
-    auto = decide(wish, features, division) if wish.network == "auto" and division else None
-    method = auto.preprocessing if auto else wish.preprocessing or "standard"
+    made = _made(wish, features, division) if division else None
+    method = made.preprocessing if made else wish.preprocessing or "standard"
     check_preprocessing(method, wish, features, profile, findings)
     # Columns that are not there have no width that a layer could be compared with.
     width = None if findings.problems else first_width(features, written_network(wish), method)
     if target is None or division is None:
         raise findings.error()
     output = resolve_output(wish, target, method, findings)
-    plan = _plan(wish, target, features, division, output, auto)
+    plan = _plan(wish, target, features, division, output, made)
     network, training = plan.network, plan.training
     check_residuals(network.layers, width, findings)
     check_layers(network, training, findings)
@@ -103,26 +108,39 @@ def _plan(
     features: tuple[ColumnProfile, ...],
     division: Division,
     output: Output,
-    auto: AutoRecipe | None,
+    made: AutoRecipe | None,
 ) -> ModelPlan:
-    recipe, hidden = ("auto", auto.network) if auto else _network(wish, division.n_train)
-    defaults = auto.training if auto else defaults_for(recipe, hidden, division)
+    recipe, hidden = _network(wish, division.n_train, made)
+    defaults = made.training if made else defaults_for(recipe, hidden, division)
     return ModelPlan(
         target=wish.target,
         features=tuple(column.name for column in features),
         task=target.task,
         classes=target.classes,
         network=resolve_network(hidden, output.activation),
-        preprocessing=auto.preprocessing if auto else wish.preprocessing or "standard",
+        preprocessing=made.preprocessing if made else wish.preprocessing or "standard",
         training=resolve_training(wish, defaults, division, output.loss),
         split=division.spec,
         seed=wish.seed,
         recipe=recipe,
-        reasons=auto.reasons if auto else (),
+        reasons=made.reasons if made else (),
     )
 
 
-def _network(wish: ModelWish, n_train: int) -> tuple[str, NetworkSpec]:
+def _made(
+    wish: ModelWish, features: tuple[ColumnProfile, ...], division: Division
+) -> AutoRecipe | None:
+    """What a recipe that looks at the table makes of it; None of any other network."""
+    if wish.network == "auto":
+        return auto_recipe.decide(wish, features, division)
+    if wish.network == "tabm":
+        return tabm_recipe.decide(wish, features, division)
+    return None
+
+
+def _network(wish: ModelWish, n_train: int, made: AutoRecipe | None) -> tuple[str, NetworkSpec]:
+    if made is not None:
+        return str(wish.network), made.network
     if isinstance(wish.network, NetworkSpec):
         return "custom", wish.network
     if wish.network == "linear":

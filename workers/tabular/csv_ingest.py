@@ -2,7 +2,8 @@
 
 The kind of each column is guessed from the first block. A later block that contradicts the guess
 widens it; the rest of the file is then read for further contradictions only, and a second pass
-writes it with kinds that fit every cell. Most files need one pass.
+writes it with kinds that fit every cell. Most files need one pass. Words that the first block has
+in place of numbers are missing cells, unless a later block has other words as well.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from workers.tabular.cells import STORED_TYPES, Kind, uses_decimal_comma
 from workers.tabular.csv_columns import ColumnReader
 from workers.tabular.csv_dialect import Dialect, body_blocks, detect_dialect
 from workers.tabular.errors import TableError
+from workers.tabular.options import ColumnWish
 from workers.tabular.parquet import TableWriter, with_reading
+from workers.tabular.placeholders import placeholders
+from workers.tabular.types import MISSING_TOKENS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,15 +34,29 @@ if TYPE_CHECKING:
 class Typing:
     """How a file is written, and the kinds that its columns are taken for.
 
-    Most cells of `plain_texts` differ.
+    Most cells of `plain_texts` differ. The words of `placeholders`, by column, are missing cells.
     """
 
     dialect: Dialect
     kinds: Mapping[str, Kind]
     plain_texts: frozenset[str]
+    placeholders: Mapping[str, tuple[str, ...]]
+
+    def options(self, wished: IngestOptions) -> IngestOptions:
+        """The owner's wishes, and what was found out beside them."""
+        found = {
+            name: ColumnWish(missing=(*MISSING_TOKENS, *words))
+            for name, words in self.placeholders.items()
+        }
+        return replace(wished, schema={**wished.schema, **found})
+
+    def widened(self, kinds: Mapping[str, Kind]) -> Typing:
+        """The same with other kinds; a column of text has no placeholders."""
+        kept = {n: words for n, words in self.placeholders.items() if kinds[n] != "string"}
+        return replace(self, kinds=kinds, placeholders=kept)
 
 
-def ingest_csv(source: CsvSource, options: IngestOptions, out: Path) -> Dialect:
+def ingest_csv(source: CsvSource, options: IngestOptions, out: Path) -> Typing:
     """Write the typed table to `out`; how the file was written.
 
     Raises:
@@ -47,8 +65,8 @@ def ingest_csv(source: CsvSource, options: IngestOptions, out: Path) -> Dialect:
     source.check_content()
     typing = _guess(source, options)
     while (fitting := _write(source, options, typing, out)) != typing.kinds:
-        typing = replace(typing, kinds=fitting)
-    return typing.dialect
+        typing = typing.widened(fitting)
+    return typing
 
 
 def _guess(source: CsvSource, options: IngestOptions) -> Typing:
@@ -62,9 +80,16 @@ def _guess(source: CsvSource, options: IngestOptions) -> Typing:
     cells = ColumnReader(dialect, options).read_cells(block)
     if options.parse.decimal is None and uses_decimal_comma(list(cells.values())):
         dialect = replace(dialect, decimal=",")
-    reader = ColumnReader(dialect, options)
-    reader.guess(cells)
-    return Typing(dialect, reader.kinds, frozenset(reader.plain_texts))
+    found = {
+        name: words
+        for name in dialect.names
+        if options.wish(name) == ColumnWish()
+        and (words := placeholders(cells[name], dialect.decimal))
+    }
+    typing = Typing(dialect, {}, frozenset(), found)
+    reader = ColumnReader(dialect, typing.options(options))
+    reader.guess(reader.read_cells(block) if found else cells)
+    return replace(typing, kinds=reader.kinds, plain_texts=frozenset(reader.plain_texts))
 
 
 def _write(source: CsvSource, options: IngestOptions, typing: Typing, out: Path) -> dict[str, Kind]:
@@ -72,6 +97,7 @@ def _write(source: CsvSource, options: IngestOptions, typing: Typing, out: Path)
 
     Where they are those of `typing`, `out` holds the whole table.
     """
+    options = typing.options(options)
     reader = ColumnReader(typing.dialect, options)
     reader.kinds = dict(typing.kinds)
     reader.plain_texts = set(typing.plain_texts)

@@ -29,10 +29,13 @@ from workers.tabular.npy_in import npy_blocks
 from workers.tabular.options import IngestOptions
 from workers.tabular.parquet import use_system_memory
 from workers.tabular.parquet_in import parquet_blocks
+from workers.tabular.profile import TableWarning
 from workers.tabular.statistics import describe
 from workers.tabular.typed_ingest import ingest_blocks
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from workers.tabular.formats import DatasetFormat
     from workers.tabular.options import Limits
     from workers.tabular.profile import TableProfile
@@ -70,10 +73,23 @@ def _ingest_text(path: Path, options: IngestOptions, out: Path) -> TableProfile:
     if options.parse.format == "tsv" and options.parse.delimiter is None:
         options = replace(options, parse=replace(options.parse, delimiter="\t"))
     source = CsvSource(lambda: path.open("rb"), options.parse.codec, options.parse.format)
-    dialect = ingest_csv(source, options, out)
+    typing = ingest_csv(source, options, out)
+    dialect = typing.dialect
     has_tabs = dialect.marks.delimiter == b"\t" and len(dialect.names) > 1
     is_tsv = has_tabs if options.parse.format is None else options.parse.format == "tsv"
-    return replace(describe(out, options, dialect), format="tsv" if is_tsv else "csv")
+    profile = describe(out, options, dialect)
+    return replace(
+        profile,
+        format="tsv" if is_tsv else "csv",
+        warnings=(*_of_placeholders(typing.placeholders), *profile.warnings),
+    )
+
+
+def _of_placeholders(found: Mapping[str, tuple[str, ...]]) -> Iterator[TableWarning]:
+    for name, words in found.items():
+        said = " and ".join(f'"{word}"' for word in words)
+        detail = f"{said} among its numbers: read as missing, unless the schema says otherwise"
+        yield TableWarning("missing_words", name, detail)
 
 
 def _ingest_values(path: Path, found: DatasetFormat, options: IngestOptions, out: Path) -> None:

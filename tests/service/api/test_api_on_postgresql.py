@@ -57,6 +57,25 @@ def test_the_road_is_the_same(sessions_and_client: tuple[Sessions, TestClient]) 
     assert client.get("/v1/models", params={"limit": 1}).json()["next"] is None
 
 
+def test_a_table_is_derived_once_for_each_key(
+    sessions_and_client: tuple[Sessions, TestClient],
+) -> None:
+    _, client = sessions_and_client
+    parent = client.post("/v1/datasets", files={"file": ("t.csv", FLOWERS.encode())}).json()
+    path, wish = f"/v1/datasets/{parent['id']}/derive", {"length": {"type": "categorical"}}
+    derived, again = (
+        client.post(path, json={"schema": wish}, headers={"Idempotency-Key": "d"}) for _ in range(2)
+    )
+    assert (derived.status_code, again.json()["id"]) == (201, derived.json()["id"])
+    types = {column["name"]: column["type"] for column in derived.json()["columns"]}
+    assert types["length"] == "categorical"
+    assert derived.json()["parent_id"] == parent["id"]
+    refused = client.post(path, json={"schema": {"colour": {"type": "numeric"}}})
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "bad_number")
+    listed = client.get("/v1/datasets").json()["data"]
+    assert [dataset["id"] for dataset in listed] == [derived.json()["id"], parent["id"]]
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [

@@ -15,9 +15,8 @@ from workers.beginnings import beginning_of
 from workers.endings import outcome_of
 from workers.engine.fingerprint import numerics_fingerprint
 from workers.engine.kernels.contract import Kernels
-from workers.engine.training import train
+from workers.fit import Fit
 from workers.heartbeat import Heartbeat
-from workers.modelling.codec import weights_to_bytes
 from workers.modelling.estimator import prepare
 from workers.modelling.scratch import Scratch
 from workers.pace import Pace
@@ -28,8 +27,6 @@ from workers.tabular.parquet import release_memory
 if TYPE_CHECKING:
     from service.usecases.claims import Orders
     from workers.endings import Interruption
-    from workers.engine.spec import TrainingSpec
-    from workers.engine.training import EpochReport, TrainingState
     from workers.modelling.estimator import Prepared
 
 _log = logging.getLogger(__name__)
@@ -61,23 +58,21 @@ class Attempt:
         prepared = self._prepare()
         release_memory()
         beginning = beginning_of(claim, prepared)
-        state = beginning.state
+        fit = Fit(claim.spec, prepared, beginning.state)
         events = beginning.events + (_warnings(prepared) if claim.attempt == 1 else ())
-        pace = Pace(claim, state, len(prepared.data.X), self.clock)
+        pace = Pace(claim, fit, self.clock)
         saving = Saving(
-            prepared.network,
-            state,
+            fit,
             interval_s=self.checkpoint_s,
             every_epochs=training.checkpoint_every,
             clock=self.clock,
         )
         recorder = Recorder(self.leases, claim, self.heartbeat, pace, saving, self.clock)
-        initial = None if claim.has_initial_weights else _initial(prepared, state, saving)
-        recorder.begin(
-            state, initial, events, numerics_fingerprint(training.precision, self.kernels)
-        )
-        interruption = self._train(prepared, state, pace, recorder)
-        self._end(prepared, state, recorder, interruption)
+        initial = None if claim.has_initial_weights else _initial(fit)
+        numerics = numerics_fingerprint(training.precision, self.kernels)
+        recorder.begin(fit, initial, events, numerics)
+        interruption = self._train(fit, pace, recorder)
+        self._end(prepared, fit, recorder, interruption)
 
     def _prepare(self) -> Prepared:
         """The arrays alone: neither the stored bytes nor the table stay in memory."""
@@ -87,91 +82,70 @@ class Attempt:
         )
         return prepare(table, plan_of(claim.spec), self.scratch)
 
-    def _train(
-        self, prepared: Prepared, state: TrainingState, pace: Pace, recorder: Recorder
-    ) -> Interruption | None:
-        spec = self.claim.spec
-        interruption = self._interruption(state, pace)
+    def _train(self, fit: Fit, pace: Pace, recorder: Recorder) -> Interruption | None:
+        interruption = self._interruption(fit, pace)
         if interruption is not None:
             return interruption
-        steps = train(
-            prepared.network,
-            state,
-            prepared.data,
-            spec.training,
-            spec.seed,
-            kernels=self.kernels,
-        )
-        for progress in steps:
-            if progress.report is not None:
-                recorder.note(progress.epoch, values_of(progress.report, spec.training))
-            interruption = self._interruption(state, pace)
+        for epoch in fit.epochs(self.kernels):
+            if epoch is not None:
+                recorder.note(epoch)
+            interruption = self._interruption(fit, pace)
             if interruption is not None:
                 return interruption
-            recorder.keep_up(state)
+            recorder.keep_up(fit)
         return None
 
-    def _interruption(self, state: TrainingState, pace: Pace) -> Interruption | None:
+    def _interruption(self, fit: Fit, pace: Pace) -> Interruption | None:
         orders = self.heartbeat.orders()
-        if state.stop_reason is not None:
+        if fit.stop_reason is not None:
             return None
-        ordered = None if orders is None else _ordered(orders, state)
+        ordered = None if orders is None else _ordered(orders, fit)
         if ordered is not None:
             return ordered
         if self.is_draining():
             return "drain"
         # A model needs one whole epoch, however small the budget.
-        return "budget" if state.epoch > 0 and pace.is_budget_spent(state) else None
+        return "budget" if fit.epoch > 0 and pace.is_budget_spent(fit) else None
 
     def _end(
         self,
         prepared: Prepared,
-        state: TrainingState,
+        fit: Fit,
         recorder: Recorder,
         interruption: Interruption | None,
     ) -> None:
         claim = self.claim
         if interruption in ("drain", "pause"):
-            last = recorder.saved_part(state)
+            last = recorder.saved_part(fit)
             give_back = self.leases.release if interruption == "drain" else self.leases.pause
             self.heartbeat.insist(lambda: give_back(claim.run_id, claim.fence, last))
-            _log.info("%s: given back after epoch %d", claim.run_id, state.epoch)
+            _log.info("%s: given back after epoch %d", claim.run_id, fit.epoch)
             return
-        outcome = outcome_of(claim.spec, prepared, state, recorder, interruption)
+        outcome = outcome_of(claim.spec, prepared, fit, recorder, interruption)
         self.heartbeat.insist(lambda: self.leases.finish(claim.run_id, claim.fence, outcome))
         _log.info("%s: %s (%s)", claim.run_id, outcome.status, outcome.stop_reason)
 
 
-def values_of(report: EpochReport, spec: TrainingSpec) -> dict[str, float]:
-    """Return an epoch's metrics by name."""
-    values = {"train_loss": report.train_loss}
-    if report.val_loss is not None:
-        values["val_loss"] = report.val_loss
-    if spec.schedule is not None and spec.schedule.type != "constant":
-        values["learning_rate"] = report.learning_rate
-    return values | dict(report.metrics)
-
-
-def _ordered(orders: Orders, state: TrainingState) -> Interruption | None:
+def _ordered(orders: Orders, fit: Fit) -> Interruption | None:
     if orders.requested == "cancel":
         return "cancel"
     if orders.overdue:
         return "deadline"
-    if orders.requested == "stop" and state.epoch > 0 and state.step_in_epoch == 0:
+    if orders.requested == "stop" and fit.epoch > 0 and fit.step_in_epoch == 0:
         return "stop"
     if orders.requested == "pause":
         return "pause"
     return "drain" if orders.drain else None
 
 
-def _initial(prepared: Prepared, state: TrainingState, saving: Saving) -> NewCheckpoint:
+def _initial(fit: Fit) -> NewCheckpoint:
     """What the run began with; the seed gives its state, unless a training is continued."""
     return NewCheckpoint(
         kind="initial",
-        epoch=state.epoch,
-        step=state.step,
-        state=saving.state_bytes(state) if state.epoch > 0 else None,
-        weights=weights_to_bytes(prepared.network, state.judged),
+        epoch=fit.epoch,
+        step=fit.step,
+        state=fit.state() if fit.epoch > 0 else None,
+        weights=fit.begun_with(),
     )
 
 

@@ -28,6 +28,7 @@ from workers.engine.spec import (
     NetworkSpec,
     OneCycleSchedule,
     ResidualSpec,
+    ScaleSpec,
     SgdSpec,
     SoftmaxCrossEntropySpec,
     TrainingSpec,
@@ -236,6 +237,7 @@ def test_a_table_that_may_only_be_read_trains(tmp_path: Path) -> None:
     [
         ((BatchNormSpec(),), {}),
         ((LayerNormSpec(),), {}),
+        ((ScaleSpec(),), {}),
         ((DenseSpec(units=5), ResidualSpec(span=1)), {}),
         ((DenseSpec(units=5, activation="prelu"),), {}),
         ((DenseSpec(units=5, max_norm=1.0),), {}),

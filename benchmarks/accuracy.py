@@ -40,7 +40,7 @@ UNTIMED = frozenset(("diamonds",))
 MIN_ROWS = 100
 """On fewer the scores say too little to be averaged with others."""
 
-RECIPES = ("auto", "tabm", "mlp", "linear")
+RECIPES = ("auto", "tabm", "realmlp", "mlp", "linear")
 
 
 def main() -> None:

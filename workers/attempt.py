@@ -15,10 +15,9 @@ from workers.beginnings import beginning_of
 from workers.endings import outcome_of
 from workers.engine.fingerprint import numerics_fingerprint
 from workers.engine.kernels.contract import Kernels
-from workers.engine.training import train
+from workers.fit import Fit
 from workers.fold_trainings import FoldTrainings
 from workers.heartbeat import Heartbeat
-from workers.modelling.codec import weights_to_bytes
 from workers.modelling.estimator import prepare
 from workers.modelling.folds import Folds
 from workers.modelling.scratch import Scratch
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 
     from service.usecases.claims import Orders
     from workers.endings import Interruption
-    from workers.engine.spec import TrainingSpec
-    from workers.engine.training import EpochReport, TrainingState
     from workers.modelling.estimator import Prepared
 
 _log = logging.getLogger(__name__)
@@ -65,27 +62,25 @@ class Attempt:
         prepared = self._prepare()
         release_memory()
         beginning = beginning_of(claim, prepared)
-        state = beginning.state
+        fit = Fit(claim.spec, prepared, beginning.state)
         events = beginning.events + (_warnings(prepared) if claim.attempt == 1 else ())
-        pace = Pace(claim, state, len(prepared.data.X), self.clock)
+        pace = Pace(claim, fit, self.clock)
         saving = Saving(
-            prepared.network,
-            state,
+            fit,
             interval_s=self.checkpoint_s,
             every_epochs=training.checkpoint_every,
             clock=self.clock,
         )
         saving.folds.extend(beginning.folds)
         recorder = Recorder(self.leases, claim, self.heartbeat, pace, saving, self.clock)
-        initial = None if claim.has_initial_weights else _initial(prepared, state, saving)
-        recorder.begin(
-            state, initial, events, numerics_fingerprint(training.precision, self.kernels)
-        )
-        interruption = self._train(prepared, state, pace, recorder)
+        initial = None if claim.has_initial_weights else _initial(fit)
+        numerics = numerics_fingerprint(training.precision, self.kernels)
+        recorder.begin(fit, initial, events, numerics)
+        interruption = self._train(fit, pace, recorder)
         folds = self._folds(pace, recorder)
-        if folds is not None and _has_model(state, interruption):
-            interruption = folds.run(state) or interruption
-        self._end(prepared, state, recorder, interruption, folds)
+        if folds is not None and _has_model(fit, interruption):
+            interruption = folds.run(fit) or interruption
+        self._end(prepared, fit, recorder, interruption, folds)
 
     def _prepare(self) -> Prepared:
         """The arrays alone: neither the stored bytes nor the table stay in memory."""
@@ -116,78 +111,57 @@ class Attempt:
         ordered = None if orders is None else _ordered(orders, may_stop=True)
         return "drain" if ordered is None and self.is_draining() else ordered
 
-    def _train(
-        self, prepared: Prepared, state: TrainingState, pace: Pace, recorder: Recorder
-    ) -> Interruption | None:
-        spec = self.claim.spec
-        interruption = self._interruption(state, pace)
+    def _train(self, fit: Fit, pace: Pace, recorder: Recorder) -> Interruption | None:
+        interruption = self._interruption(fit, pace)
         if interruption is not None:
             return interruption
-        steps = train(
-            prepared.network,
-            state,
-            prepared.data,
-            spec.training,
-            spec.seed,
-            kernels=self.kernels,
-        )
-        for progress in steps:
-            if progress.report is not None:
-                recorder.note(progress.epoch, values_of(progress.report, spec.training))
-            interruption = self._interruption(state, pace)
+        for epoch in fit.epochs(self.kernels):
+            if epoch is not None:
+                recorder.note(epoch)
+            interruption = self._interruption(fit, pace)
             if interruption is not None:
                 return interruption
-            recorder.keep_up(state)
+            recorder.keep_up(fit)
         return None
 
-    def _interruption(self, state: TrainingState, pace: Pace) -> Interruption | None:
+    def _interruption(self, fit: Fit, pace: Pace) -> Interruption | None:
         orders = self.heartbeat.orders()
-        if state.stop_reason is not None:
+        if fit.stop_reason is not None:
             return None
-        has_epoch = state.epoch > 0 and state.step_in_epoch == 0
+        has_epoch = fit.epoch > 0 and fit.step_in_epoch == 0
         ordered = None if orders is None else _ordered(orders, may_stop=has_epoch)
         if ordered is not None:
             return ordered
         if self.is_draining():
             return "drain"
         # A model needs one whole epoch, however small the budget.
-        return "budget" if state.epoch > 0 and pace.is_budget_spent(state) else None
+        return "budget" if fit.epoch > 0 and pace.is_budget_spent(fit) else None
 
     def _end(
         self,
         prepared: Prepared,
-        state: TrainingState,
+        fit: Fit,
         recorder: Recorder,
         interruption: Interruption | None,
         folds: FoldTrainings | None,
     ) -> None:
         claim = self.claim
         if interruption in ("drain", "pause"):
-            last = recorder.saved_part(state)
+            last = recorder.saved_part(fit)
             give_back = self.leases.release if interruption == "drain" else self.leases.pause
             self.heartbeat.insist(lambda: give_back(claim.run_id, claim.fence, last))
-            _log.info("%s: given back after epoch %d", claim.run_id, state.epoch)
+            _log.info("%s: given back after epoch %d", claim.run_id, fit.epoch)
             return
         found = None if folds is None else folds.summary()
-        outcome = outcome_of(claim.spec, prepared, state, recorder, interruption, found)
+        outcome = outcome_of(claim.spec, prepared, fit, recorder, interruption, found)
         self.heartbeat.insist(lambda: self.leases.finish(claim.run_id, claim.fence, outcome))
         _log.info("%s: %s (%s)", claim.run_id, outcome.status, outcome.stop_reason)
 
 
-def values_of(report: EpochReport, spec: TrainingSpec) -> dict[str, float]:
-    """Return an epoch's metrics by name."""
-    values = {"train_loss": report.train_loss}
-    if report.val_loss is not None:
-        values["val_loss"] = report.val_loss
-    if spec.schedule is not None and spec.schedule.type != "constant":
-        values["learning_rate"] = report.learning_rate
-    return values | dict(report.metrics)
-
-
-def _has_model(state: TrainingState, interruption: Interruption | None) -> bool:
+def _has_model(fit: Fit, interruption: Interruption | None) -> bool:
     """Whether the training has come to an end that leaves a model, and time for its folds."""
-    return state.divergence is None and (
-        interruption == "budget" or (interruption is None and state.stop_reason is not None)
+    return fit.divergence is None and (
+        interruption == "budget" or (interruption is None and fit.stop_reason is not None)
     )
 
 
@@ -203,14 +177,14 @@ def _ordered(orders: Orders, *, may_stop: bool) -> Interruption | None:
     return "drain" if orders.drain else None
 
 
-def _initial(prepared: Prepared, state: TrainingState, saving: Saving) -> NewCheckpoint:
+def _initial(fit: Fit) -> NewCheckpoint:
     """What the run began with; the seed gives its state, unless a training is continued."""
     return NewCheckpoint(
         kind="initial",
-        epoch=state.epoch,
-        step=state.step,
-        state=saving.state_bytes(state) if state.epoch > 0 else None,
-        weights=weights_to_bytes(prepared.network, state.judged),
+        epoch=fit.epoch,
+        step=fit.step,
+        state=fit.state() if fit.epoch > 0 else None,
+        weights=fit.begun_with(),
     )
 
 

@@ -8,17 +8,17 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Literal
 
 from service.usecases.claims import ModelParts, NewCheckpoint, NewEvent, Outcome
-from workers.modelling.codec import model_to_bytes, weights_to_bytes
+from workers.modelling.codec import model_to_bytes
 from workers.modelling.divergence_advice import suggest
 from workers.modelling.evaluation import Course, report
-from workers.saving import is_best_epoch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
     from service.schemas.runs import RunSpec, StopReason
-    from workers.engine.training import Divergence, TrainingState
+    from workers.engine.training import Divergence
+    from workers.fit import Fit
     from workers.modelling.estimator import FittedModel, Prepared
     from workers.recorder import Recorder
 
@@ -34,52 +34,49 @@ _REASONS: dict[str, StopReason] = {
 def outcome_of(
     spec: RunSpec,
     prepared: Prepared,
-    state: TrainingState,
+    fit: Fit,
     recorder: Recorder,
     interruption: Interruption | None,
     cross_validation: Mapping[str, Any] | None = None,
 ) -> Outcome:
     """Return the end that a training came to, with everything that was not written yet."""
     if interruption == "cancel":
-        last = recorder.saved_part(state)
+        last = recorder.saved_part(fit)
         return Outcome(status="cancelled", stop_reason="user_cancel", last=last)
     if interruption == "deadline":
         return Outcome(
             status="failed",
             stop_reason="deadline_exceeded",
             error="The run was not finished by its deadline.",
-            last=recorder.saved_part(state),
+            last=recorder.saved_part(fit),
         )
-    if state.divergence is not None:
-        return _diverged(state.divergence, prepared, state, recorder)
-    reason = _INTERRUPTED.get(interruption) or _REASONS[state.stop_reason or ""]
-    return _succeeded(spec, prepared, state, recorder, reason, cross_validation)
+    if fit.divergence is not None:
+        return _diverged(fit.divergence, prepared, fit, recorder)
+    reason = _INTERRUPTED.get(interruption) or _REASONS[fit.stop_reason or ""]
+    return _succeeded(spec, prepared, fit, recorder, reason, cross_validation)
 
 
 def _succeeded(
     spec: RunSpec,
     prepared: Prepared,
-    state: TrainingState,
+    fit: Fit,
     recorder: Recorder,
     reason: StopReason,
     cross_validation: Mapping[str, Any] | None,
 ) -> Outcome:
-    parameters = state.final_parameters(spec.training)
-    stopping = spec.training.early_stopping
-    restores = stopping is not None and stopping.restore_best
-    is_best = restores and state.best_parameters is not None
-    weights = weights_to_bytes(prepared.network, parameters)
+    parameters = fit.final_parameters()
+    weights = fit.weights(parameters)
     final = NewCheckpoint(
         kind="final",
-        epoch=state.best_epoch if is_best else state.epoch,
-        step=state.step,
+        epoch=fit.best_epoch if fit.restores_best else fit.epoch,
+        step=fit.step,
         # Where training stands and not whose weights these are: for a run that continues this one.
-        state=recorder.saving.state_bytes(state),
+        state=fit.state(),
         weights=weights,
-        is_best=is_best or is_best_epoch(state),
+        is_best=fit.restores_best or fit.is_best_epoch,
     )
-    fitted = prepared.fitted(parameters)
-    figures = report(fitted, prepared, _course(spec, state, reason))
+    fitted = fit.fitted(parameters)
+    figures = report(fitted, prepared, _course(spec, fit, reason))
     if cross_validation is not None:
         figures["cross_validation"] = cross_validation
     return Outcome(
@@ -88,23 +85,21 @@ def _succeeded(
         model=_model_parts(fitted, figures),
         weights_sha256=hashlib.sha256(weights).hexdigest(),
         report=figures,
-        last=recorder.part(state, checkpoint=final),
+        last=recorder.part(fit, checkpoint=final),
     )
 
 
-def _course(spec: RunSpec, state: TrainingState, reason: StopReason) -> Course:
+def _course(spec: RunSpec, fit: Fit, reason: StopReason) -> Course:
     schedule = spec.training.schedule
     return Course(
-        epochs=state.epoch,
-        best_epoch=state.best_epoch or None,
+        epochs=fit.epoch,
+        best_epoch=fit.best_epoch or None,
         stop_reason=reason,
         anneals=schedule is not None and schedule.type != "constant",
     )
 
 
-def _diverged(
-    at: Divergence, prepared: Prepared, state: TrainingState, recorder: Recorder
-) -> Outcome:
+def _diverged(at: Divergence, prepared: Prepared, fit: Fit, recorder: Recorder) -> Outcome:
     suggestion = suggest(prepared, at)
     norm = at.norm if math.isfinite(at.norm) else None
     message = (
@@ -121,19 +116,19 @@ def _diverged(
     )
     # The engine has gone back to the last epoch that was finite. There is no state: what the
     # optimiser remembers is not finite, or about to be.
-    weights = weights_to_bytes(prepared.network, state.arrays()["epoch_parameters"])
+    weights = fit.weights(fit.epoch_parameters())
     final = NewCheckpoint(
         kind="final",
-        epoch=state.epoch,
-        step=state.step,
+        epoch=fit.epoch,
+        step=fit.step,
         weights=weights,
-        is_best=is_best_epoch(state),
+        is_best=fit.is_best_epoch,
     )
     return Outcome(
         status="failed",
         stop_reason="diverged",
         error=message,
-        last=recorder.part(state, checkpoint=final, events=(event,)),
+        last=recorder.part(fit, checkpoint=final, events=(event,)),
     )
 
 

@@ -18,6 +18,8 @@ from workers.tabular.errors import TableError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from workers.fit import Fit
+
 _NO_MEMORY = "There was no memory for it."
 _STOPPED = "The run was stopped before the folds that are missing."
 
@@ -40,7 +42,7 @@ class FoldTrainings:
     kernels: Kernels
     _reason: str | None = field(default=None, init=False)
 
-    def run(self, ended: TrainingState) -> Interruption | None:
+    def run(self, ended: Fit) -> Interruption | None:
         """Train what is missing, or say what interrupts it; `ended` is the run's own training."""
         saving = self.recorder.saving
         self.pace.begin_folds(ended, len(saving.folds))
@@ -70,13 +72,13 @@ class FoldTrainings:
         reason = self._reason or (None if len(folds) == self.count else _STOPPED)
         return summary(folds, reason)
 
-    def _fold(self, folds: Folds, fold: int, ended: TrainingState) -> Interruption | dict[str, Any]:
+    def _fold(self, folds: Folds, fold: int, ended: Fit) -> Interruption | dict[str, Any]:
         try:
             return self._trained(folds.training(fold), ended)
         except (TableError, MemoryError) as error:
             return failed(fold, _told(error))
 
-    def _trained(self, it: FoldTraining, ended: TrainingState) -> Interruption | dict[str, Any]:
+    def _trained(self, it: FoldTraining, ended: Fit) -> Interruption | dict[str, Any]:
         prepared, plan = it.prepared, it.prepared.plan
         # Where a budget ended the run's own training, the folds have as many epochs as it had.
         is_cut = ended.stop_reason is None

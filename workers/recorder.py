@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from service.usecases.claims import BestEpoch, EpochMetrics, ProgressPart
+from service.usecases.claims import BestEpoch, ProgressPart
 from workers.engine import judging
 
 if TYPE_CHECKING:
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from service.clock import Clock
-    from service.usecases.claims import Claim, NewCheckpoint, NewEvent
+    from service.usecases.claims import Claim, EpochMetrics, NewCheckpoint, NewEvent
     from service.usecases.leases import Leases
-    from workers.engine.training import TrainingState
+    from workers.fit import Fit
     from workers.heartbeat import Heartbeat
     from workers.pace import Pace
     from workers.saving import Saving
@@ -55,54 +55,54 @@ class Recorder:
 
     def begin(
         self,
-        state: TrainingState,
+        fit: Fit,
         initial: NewCheckpoint | None,
         events: tuple[NewEvent, ...],
         numerics: Mapping[str, Any],
     ) -> None:
         """Write what an attempt starts from."""
-        part = self.part(state, checkpoint=initial, events=events, numerics=numerics)
+        part = self.part(fit, checkpoint=initial, events=events, numerics=numerics)
         self._write(part)
 
-    def note(self, epoch: int, values: Mapping[str, float]) -> None:
+    def note(self, epoch: EpochMetrics) -> None:
         """Take a finished epoch's metrics; they are written with the next write."""
-        self._epochs.append(EpochMetrics(epoch, values))
+        self._epochs.append(epoch)
         training = self._claim.spec.training
-        self._monitor, _ = judging.monitor(training, validates="val_loss" in values)
+        self._monitor, _ = judging.monitor(training, validates="val_loss" in epoch.values)
 
-    def keep_up(self, state: TrainingState) -> None:
+    def keep_up(self, fit: Fit) -> None:
         """Write what is due."""
-        self.saving.look(state)
+        self.saving.look(fit)
         now_s = self._clock.monotonic_s()
-        is_checkpoint_due = self.saving.is_due(state)
+        is_checkpoint_due = self.saving.is_due(fit)
         has_news = is_checkpoint_due or bool(self._epochs)
         due_s = self._flush_due_s + (0.0 if has_news else _FLUSH_WITHOUT_NEWS_S)
-        if now_s < due_s and not self.saving.is_wished(state):
+        if now_s < due_s and not self.saving.is_wished(fit):
             return
-        checkpoint = self.saving.checkpoint(state) if is_checkpoint_due else None
-        self._write(self.part(state, checkpoint=checkpoint))
+        checkpoint = self.saving.checkpoint(fit) if is_checkpoint_due else None
+        self._write(self.part(fit, checkpoint=checkpoint))
         written_s = self._clock.monotonic_s()
         # On a slow disk it happens less often. After a checkpoint, only checkpoints do: those who
         # watch the curve need not wait for what a large state took.
         pause_s = (written_s - now_s) / _WRITING_SHARE
         if is_checkpoint_due:
-            self.saving.saved(state, pause_s=pause_s)
+            self.saving.saved(fit, pause_s=pause_s)
             pause_s = _FLUSH_S
         self._flush_due_s = written_s + max(_FLUSH_S, pause_s)
 
-    def save(self, state: TrainingState, events: tuple[NewEvent, ...] = ()) -> None:
+    def save(self, fit: Fit, events: tuple[NewEvent, ...] = ()) -> None:
         """Write everything at once, with the state as it is."""
-        checkpoint = self.saving.checkpoint(state)
-        self._write(self.part(state, checkpoint=checkpoint, events=events))
-        self.saving.saved(state, pause_s=0.0)
+        checkpoint = self.saving.checkpoint(fit)
+        self._write(self.part(fit, checkpoint=checkpoint, events=events))
+        self.saving.saved(fit, pause_s=0.0)
 
-    def saved_part(self, state: TrainingState) -> ProgressPart:
+    def saved_part(self, fit: Fit) -> ProgressPart:
         """Return, and forget, everything that was not written yet, and the state as it is."""
-        return self.part(state, checkpoint=self.saving.checkpoint(state))
+        return self.part(fit, checkpoint=self.saving.checkpoint(fit))
 
     def part(
         self,
-        state: TrainingState,
+        fit: Fit,
         *,
         checkpoint: NewCheckpoint | None = None,
         events: tuple[NewEvent, ...] = (),
@@ -111,15 +111,15 @@ class Recorder:
         """Return, and forget, everything that was not written yet."""
         epochs, self._epochs = tuple(self._epochs), []
         return ProgressPart(
-            epoch=state.epoch,
-            step=state.step,
+            epoch=fit.epoch,
+            step=fit.step,
             trained_seconds=self._pace.trained_seconds,
-            samples_per_second=self._pace.samples_per_second(state),
-            eta_seconds=self._pace.eta_seconds(state),
+            samples_per_second=self._pace.samples_per_second(fit),
+            eta_seconds=self._pace.eta_seconds(fit),
             epochs=epochs,
-            best=self._best(state),
+            best=self._best(fit),
             checkpoint=checkpoint,
-            best_weights=self.saving.best_weights(state, checkpoint),
+            best_weights=self.saving.best_weights(fit, checkpoint),
             events=events,
             numerics=numerics,
         )
@@ -130,7 +130,7 @@ class Recorder:
             self._heartbeat.insist(lambda: self._leases.record(claim.run_id, claim.fence, part))
         )
 
-    def _best(self, state: TrainingState) -> BestEpoch | None:
-        if state.best_value is None or self._monitor is None:
+    def _best(self, fit: Fit) -> BestEpoch | None:
+        if fit.best_value is None or self._monitor is None:
             return None
-        return BestEpoch(state.best_epoch, self._monitor, state.best_value)
+        return BestEpoch(fit.best_epoch, self._monitor, fit.best_value)

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from service.usecases.claims import NewCheckpoint
 from workers.engine.tensors import Array
-from workers.modelling.codec import state_to_bytes, weights_to_bytes
 
 if TYPE_CHECKING:
     from service.clock import Clock
-    from workers.engine.network import Network
-    from workers.engine.training import TrainingState
+    from workers.fit import Fit
 
 
 @dataclass(frozen=True)
@@ -34,58 +32,53 @@ class Saving:
 
     def __init__(
         self,
-        network: Network,
-        state: TrainingState,
+        fit: Fit,
         *,
         interval_s: float,
         every_epochs: int | None,
         clock: Clock,
     ) -> None:
-        """Begin at `state`; what it holds of earlier epochs was saved with it."""
+        """Begin where `fit` stands; what it holds of earlier epochs was saved with it."""
         self.folds: list[dict[str, Any]] = []
         """What was found in the folds that are behind the run."""
-        self._network = network
         self._interval_s = interval_s
         self._every_epochs = every_epochs
         self._clock = clock
         self._due_s = clock.monotonic_s() + interval_s
-        self._epoch = state.epoch
+        self._epoch = fit.epoch
         self._best: _Best | None = None
-        self._best_epoch = state.best_epoch
+        self._best_epoch = fit.best_epoch
 
-    def look(self, state: TrainingState) -> None:
+    def look(self, fit: Fit) -> None:
         """Keep the weights of an epoch that has just ended and is the best so far."""
-        is_end = state.step_in_epoch == 0
-        if is_end and is_best_epoch(state) and state.epoch != self._best_epoch:
-            keeps = state.best_parameters is not None
-            copy = None if keeps else state.to_host(state.epoch_parameters).copy()
-            self._best = _Best(state.epoch, state.step, copy)
-            self._best_epoch = state.epoch
+        is_end = fit.step_in_epoch == 0
+        if is_end and fit.is_best_epoch and fit.epoch != self._best_epoch:
+            copy = None if fit.restores_best else fit.epoch_parameters().copy()
+            self._best = _Best(fit.epoch, fit.step, copy)
+            self._best_epoch = fit.epoch
 
-    def is_due(self, state: TrainingState) -> bool:
+    def is_due(self, fit: Fit) -> bool:
         """Tell whether the state as it is ought to be saved; the last one is, as the final one."""
-        if state.stop_reason is not None:
+        if fit.stop_reason is not None:
             return False
-        return self._clock.monotonic_s() >= self._due_s or self.is_wished(state)
+        return self._clock.monotonic_s() >= self._due_s or self.is_wished(fit)
 
-    def saved(self, state: TrainingState, *, pause_s: float) -> None:
+    def saved(self, fit: Fit, *, pause_s: float) -> None:
         """Note that it was; the next by the clock is not due before `pause_s` have passed."""
         self._due_s = self._clock.monotonic_s() + max(self._interval_s, pause_s)
-        self._epoch = state.epoch
+        self._epoch = fit.epoch
 
-    def checkpoint(self, state: TrainingState) -> NewCheckpoint:
+    def checkpoint(self, fit: Fit) -> NewCheckpoint:
         """Return the state as it is, to go on from bit by bit."""
         return NewCheckpoint(
             kind="periodic",
-            epoch=state.epoch,
-            step=state.step,
-            state=state_to_bytes(state, self._network.layout, self.folds),
-            is_best=state.step_in_epoch == 0 and is_best_epoch(state),
+            epoch=fit.epoch,
+            step=fit.step,
+            state=fit.state(self.folds),
+            is_best=fit.step_in_epoch == 0 and fit.is_best_epoch,
         )
 
-    def best_weights(
-        self, state: TrainingState, beside: NewCheckpoint | None
-    ) -> NewCheckpoint | None:
+    def best_weights(self, fit: Fit, beside: NewCheckpoint | None) -> NewCheckpoint | None:
         """Return, and forget, the best epoch's weights, to be saved beside a checkpoint of another.
 
         None where `beside` is its own or none, or where they were saved already.
@@ -95,29 +88,21 @@ class Saving:
         best, self._best = self._best, None
         if best is None or beside.is_best:
             return None
-        parameters = best.parameters
-        if parameters is None:
-            parameters = state.to_host(state.best_parameters)
-        weights = weights_to_bytes(self._network, parameters)
+        parameters = fit.final_parameters() if best.parameters is None else best.parameters
         return NewCheckpoint(
-            kind="best", epoch=best.epoch, step=best.step, weights=weights, is_best=True
+            kind="best",
+            epoch=best.epoch,
+            step=best.step,
+            weights=fit.weights(parameters),
+            is_best=True,
         )
 
-    def state_bytes(self, state: TrainingState) -> bytes:
-        """Return the state alone, for a checkpoint of another kind."""
-        return state_to_bytes(state, self._network.layout)
-
-    def is_wished(self, state: TrainingState) -> bool:
+    def is_wished(self, fit: Fit) -> bool:
         """Tell whether an epoch has just ended after which the run's owner wants a checkpoint."""
         return (
             self._every_epochs is not None
-            and state.stop_reason is None
-            and state.step_in_epoch == 0
-            and state.epoch > self._epoch
-            and state.epoch % self._every_epochs == 0
+            and fit.stop_reason is None
+            and fit.step_in_epoch == 0
+            and fit.epoch > self._epoch
+            and fit.epoch % self._every_epochs == 0
         )
-
-
-def is_best_epoch(state: TrainingState) -> bool:
-    """Tell whether the last whole epoch is the best so far."""
-    return state.best_value is not None and state.best_epoch == state.epoch

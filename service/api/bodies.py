@@ -17,12 +17,10 @@ from service.api.validation import problems_of
 from service.errors import (
     InvalidRequestError,
     MalformedParameterError,
-    NotBuiltError,
     Problem,
     TooLargeError,
     UnsupportedMediaError,
 )
-from service.schemas.not_built import Part, find_not_built, leave_out
 
 if TYPE_CHECKING:
     from starlette.datastructures import Headers
@@ -37,8 +35,6 @@ UPLOAD_PATH = "/v1/datasets"
 UPLOAD_EXTRA_BYTES = 2 * 2**20
 # From here on, reading a body would hold up the other requests of the event loop.
 _LARGE_BYTES = 32 * 1024
-
-NOTHING = Part()
 
 
 @dataclass(frozen=True)
@@ -121,26 +117,22 @@ def check_media_type(headers: Headers, allowed: tuple[str, ...]) -> str:
     return media_type.strip()
 
 
-def validated(model: type[M], value: Any, part: Part = NOTHING) -> M:
+def validated(model: type[M], value: Any) -> M:
     """Return a raw JSON value as a wire model.
 
     Raises:
-        NotBuiltError: it names a part of the contract that is not built yet.
-        InvalidRequestError: everything else that is wrong with it.
+        InvalidRequestError: everything that is wrong with it.
     """
     if not isinstance(value, dict):
         raise InvalidRequestError([Problem("", "object_expected", "Send a JSON object.")])
-    later = list(find_not_built(value, part))
-    if later:
-        raise NotBuiltError(later)
     try:
         # Through JSON once more: strict models take an array as a tuple only from there.
-        return model.model_validate_json(orjson.dumps(leave_out(value, part)))
+        return model.model_validate_json(orjson.dumps(value))
     except ValidationError as error:
         raise InvalidRequestError(problems_of(error, value)) from None
 
 
-def json_body(model: type[M], part: Part = NOTHING, *, is_required: bool = True) -> Any:
+def json_body(model: type[M], *, is_required: bool = True) -> Any:
     """Return the dependency that reads a JSON body as `model`.
 
     One that is not required stands for `{}` where there is none.
@@ -156,7 +148,7 @@ def json_body(model: type[M], part: Part = NOTHING, *, is_required: bool = True)
 
         def parse() -> Body[M]:
             value = strict_json.read(raw, limits) if raw or is_required else {}
-            return Body(validated(model, value, part), fingerprint(request.url.path, raw))
+            return Body(validated(model, value), fingerprint(request.url.path, raw))
 
         return await run_in_threadpool(parse) if len(raw) > _LARGE_BYTES else parse()
 

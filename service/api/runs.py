@@ -14,7 +14,6 @@ from service.api.openapi import describe
 from service.api.paging import Paged, PageQuery
 from service.api.parts import Given, Parts
 from service.api.paths import RunId
-from service.schemas.not_built import RUN
 from service.schemas.provenance import Provenance
 from service.schemas.reports import Report
 from service.schemas.runs import Checkpoint, MetricSeries, ReplayWish, Run, RunCreate, Status
@@ -49,7 +48,7 @@ def create_run(
     parts: Given,
     principal: Writer,
     key: IdempotencyKey,
-    body: Annotated[Body[RunCreate], json_body(RunCreate, RUN)],
+    body: Annotated[Body[RunCreate], json_body(RunCreate)],
 ) -> Response:
     """Queue a training; once this answers, it will happen, whatever happens to the broker."""
     creation = Creation(parts, principal, key, body.fingerprint)

@@ -12,6 +12,7 @@ import typer
 
 from service.cli.catalog import catalog
 from service.cli.connection import find_connection
+from service.cli.datasets import datasets
 from service.cli.models import models
 from service.cli.output import report_error
 from service.cli.predict import predict
@@ -45,6 +46,7 @@ app.command()(predict)
 app.command()(catalog)
 app.command()(trace)
 app.command()(status)
+app.add_typer(datasets, name="datasets")
 app.add_typer(runs, name="runs")
 app.add_typer(models, name="models")
 

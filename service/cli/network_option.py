@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from service.client import Client
 
 HELP = (
-    "auto, linear, mlp or tabm; hidden units such as 64,32; JSON such as '[]' or "
+    "auto, linear, mlp, realmlp or tabm; hidden units such as 64,32; JSON such as '[]' or "
     "'{\"layers\": [...]}'; a JSON file; the id or the name of a stored network."
 )
 

@@ -25,7 +25,7 @@ StopReason = Literal[
 ]  # fmt: skip
 ParentMode = Literal["continue", "warm_start"]
 Task = Literal["regression", "binary", "multiclass"]
-Recipe = Literal["auto", "linear", "mlp", "tabm"]
+Recipe = Literal["auto", "linear", "mlp", "realmlp", "tabm"]
 TERMINAL: frozenset[Status] = frozenset(("succeeded", "stopped", "cancelled", "failed"))
 
 NetworkId = Annotated[str, Field(pattern=r"^net_[0-9a-z]{26}$")]

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from service.schemas.networks import LayerShape
-from workers.engine.spec import ActivationSpec, BatchNormSpec, DenseSpec, LayerNormSpec
+from workers.engine.spec import ActivationSpec, BatchNormSpec, DenseSpec, LayerNormSpec, ScaleSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +20,7 @@ _KINDS: Mapping[str, str] = {
     "batch_norm": "norms",
     "layer_norm": "norms",
     "residual": "residuals",
+    "scale": "scales",
 }
 
 
@@ -63,6 +64,8 @@ def _per_input(layer: Layer) -> int:
             return 4
         case LayerNormSpec():
             return 2
+        case ScaleSpec():
+            return 1
         case ActivationSpec():
             return int(layer.activation == "prelu")
         case _:

@@ -9,7 +9,7 @@ from service.schemas.networks import NetworkIn
 from service.schemas.runs import RunSpec
 from service.schemas.training import RunTraining
 from workers.modelling.plan import ModelPlan, ModelWish, PlanError, PlanLimits
-from workers.modelling.recipes import resolve
+from workers.modelling.recipes import RECIPES, resolve
 from workers.tabular.profile import TableProfile
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def named_targets(target: str | list[str]) -> TargetNames:
     return target if isinstance(target, str) else tuple(target)
 
 
-_RECIPES: dict[str, Recipe] = {"auto": "auto", "linear": "linear", "mlp": "mlp", "tabm": "tabm"}
+_RECIPES: dict[str, Recipe] = {name: name for name in RECIPES}
 
 
 def network_of(wish: NetworkIn | str) -> NetworkSpec | Recipe:

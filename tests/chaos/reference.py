@@ -11,9 +11,9 @@ from typing import Any
 
 from service.schemas.runs import RunSpec
 from service.usecases.plans import plan_of
-from workers.attempt import values_of
 from workers.computing import kernels_for
 from workers.engine.training import TrainingState, train
+from workers.fit import values_of
 from workers.modelling.codec import weights_to_bytes
 from workers.modelling.estimator import prepare
 from workers.tabular.parquet import read_table

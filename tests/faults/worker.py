@@ -8,7 +8,7 @@ from service.store import blobs
 from tests.faults import clock
 from tests.faults.ledger import StoppingLeases, StoppingSessions, run_name
 from tests.faults.places import come_to
-from workers import app, attempt, fold_trainings, runner
+from workers import app, attempt, fit, fold_trainings, runner
 from workers.__main__ import main
 from workers.engine import training
 from workers.modelling.folds import Folds, FoldTraining
@@ -35,7 +35,7 @@ class StoppingFolds(Folds):
 
 
 if __name__ == "__main__":
-    vars(attempt)["train"] = train_with_stops
+    vars(fit)["train"] = train_with_stops
     vars(attempt)["Folds"] = StoppingFolds
     vars(fold_trainings)["train"] = train_with_stops
     vars(app)["Leases"] = StoppingLeases

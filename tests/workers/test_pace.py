@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from service.usecases.claims import Claim
-    from workers.engine.training import TrainingState
+    from workers.fit import Fit
 
 
 class SetClock:
@@ -29,13 +29,14 @@ class SetClock:
         return self.seconds
 
 
-def at(epoch: int, step_in_epoch: int = 0) -> TrainingState:
-    return cast("TrainingState", SimpleNamespace(epoch=epoch, step_in_epoch=step_in_epoch))
+def at(epoch: int, step_in_epoch: int = 0) -> Fit:
+    """A training of 90 rows, at this place."""
+    return cast("Fit", SimpleNamespace(epoch=epoch, step_in_epoch=step_in_epoch, n_rows=90))
 
 
 def pace(
     clock: SetClock,
-    start: TrainingState,
+    start: Fit,
     *,
     seconds: float | None = None,
     epochs: int | None = None,
@@ -50,7 +51,7 @@ def pace(
         split=SimpleNamespace(folds=folds),
     )
     claim = SimpleNamespace(spec=spec, trained_seconds=earlier_s)
-    return Pace(cast("Claim", claim), start, 90, clock)
+    return Pace(cast("Claim", claim), start, clock)
 
 
 def test_nothing_is_guessed_before_the_first_step() -> None:

@@ -114,8 +114,8 @@ def test_progress_is_written_at_most_every_half_second(world: World) -> None:
 
 def test_the_next_run_in_turn_is_rung_for_when_a_run_ends(world: World) -> None:
     waiting = [create(world, epochs=1, early_stopping=None) for _ in range(RESERVE + 3)]
-    rung = world.broker.rung
     # As many bells as may hang for one slot.
-    assert rung == waiting[: 1 + RESERVE]
+    assert world.broker.rung == waiting[: 1 + RESERVE]
     train(world, waiting[0])
-    assert rung == waiting[: 2 + RESERVE]
+    # On a slow machine bells that nobody answered have been rung once more by now.
+    assert list(dict.fromkeys(world.broker.rung)) == waiting[: 2 + RESERVE]

@@ -36,9 +36,12 @@ DATE_PARTS: tuple[DatePart, ...] = ("month", "day_of_week", "hour")
 
 
 def decide_preprocessing(
-    wish: ModelWish, features: Sequence[ColumnProfile], division: Division, bins: int = BINS
+    wish: ModelWish, features: Sequence[ColumnProfile], division: Division, bins: int | None = BINS
 ) -> tuple[Method, Iterator[str]]:
-    """The wish's own preprocessing, or one for these columns with the reasons for it."""
+    """The wish's own preprocessing, or one for these columns with the reasons for it.
+
+    `bins` is how many each number may have; None is none of them.
+    """
     if wish.preprocessing is not None:
         return wish.preprocessing, iter(())
     n_moments = sum(column.type == "datetime" for column in features)
@@ -49,7 +52,10 @@ def decide_preprocessing(
             parts=DATE_PARTS if n_moments else (), differences=2 <= n_moments <= MAX_MOMENTS
         ),
     )
-    binned = replace(plain, numeric=replace(plain.numeric, encoding="piecewise_linear", bins=bins))
+    binned = plain
+    if bins is not None:
+        numeric = replace(plain.numeric, encoding="piecewise_linear", bins=bins)
+        binned = replace(plain, numeric=numeric)
     n_bins = input_width(features, method=binned) - input_width(features, method=plain)
     has_bins = 0 < n_bins <= MAX_BINS and division.n_train >= MIN_ROWS_FOR_BINS
 

@@ -41,7 +41,7 @@ _LEARNING_RATE, _BETA2 = 3e-3, 0.95
 
 @dataclass(frozen=True)
 class AutoRecipe:
-    """What auto, or tabm, makes of a table; `reasons` are sentences for the run's owner."""
+    """What auto, tabm or realmlp makes of a table; `reasons` are sentences for the run's owner."""
 
     network: NetworkSpec
     preprocessing: Method

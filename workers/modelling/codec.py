@@ -26,6 +26,7 @@ from workers.engine.spec import (
     NumericEmbeddingSpec,
     OutputSpec,
     ResidualSpec,
+    ScaleSpec,
 )
 from workers.engine.tensors import Layout
 from workers.engine.training import TrainingState
@@ -138,6 +139,7 @@ _LAYERS: tuple[type[Layer], ...] = (
     BatchNormSpec,
     LayerNormSpec,
     ResidualSpec,
+    ScaleSpec,
 )
 _LAYER_OF = {layer.type: layer for layer in _LAYERS}
 

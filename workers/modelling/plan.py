@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Task = Literal["regression", "binary", "multiclass"]
 Method = Literal["standard", "none"] | PreprocessingSpec
 """How columns become inputs: by one of two names, or as a specification says."""
-Recipe = Literal["auto", "linear", "mlp", "tabm"]
+Recipe = Literal["auto", "linear", "mlp", "realmlp", "tabm"]
 TargetNames = str | tuple[str, ...]
 """The column to predict, or several numeric ones to predict together."""
 
@@ -69,8 +69,8 @@ class ModelPlan:
     """A model as it will be trained: every field of the network's and the training's spec is set.
 
     `classes` counts the labels of a classification; `recipe` names where the network came from:
-    "auto", "tabm", "mlp", "linear", or "custom" where it was written out; `reasons` are why auto or
-    tabm decided as it did, in sentences.
+    "auto", "tabm", "realmlp", "mlp", "linear", or "custom" where it was written out; `reasons` are
+    why the first three decided as they did, in sentences.
     """
 
     target: TargetNames
@@ -105,7 +105,7 @@ class ModelPlan:
     @property
     def clamps_values(self) -> bool:
         """Whether predicted numbers stay within the range of the training rows."""
-        return self.recipe in ("auto", "tabm") and self.task == "regression"
+        return self.recipe in ("auto", "realmlp", "tabm") and self.task == "regression"
 
     def build_network(
         self,

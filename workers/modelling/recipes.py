@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workers.engine.spec import DenseSpec, NetworkSpec
-from workers.modelling import auto_recipe, tabm_recipe
+from workers.modelling import auto_recipe, realmlp_recipe, tabm_recipe
 from workers.modelling.embedding_choice import check_embeddings
 from workers.modelling.feature_choice import choose_features
 from workers.modelling.findings import Findings
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from workers.modelling.auto_recipe import AutoRecipe
     from workers.modelling.output_layer import Output
-    from workers.modelling.plan import Recipe
+    from workers.modelling.plan import Recipe, Task
     from workers.modelling.row_division import Division
     from workers.modelling.target_task import Target
     from workers.tabular.profile import ColumnProfile, TableProfile
@@ -55,6 +55,12 @@ RECIPES: Mapping[Recipe, str] = {
         "Up to 32 networks in one that share most of their weights, as many as the rows allow: "
         "three hidden layers of ReLU with dropout, numbers in quantile bins, AdamW, stopped early "
         "on val_loss (TabM, Gorishniy et al. 2024)."
+    ),
+    "realmlp": (
+        "Three hidden layers of 128 units, SELU for classes and Mish for numbers, behind a scaling "
+        "layer that is learned fast; numbers scaled robustly and clipped, AdamW with four waves of "
+        "its rate (coslog4), the best epoch by val_loss kept (RealMLP-TD-S with dropout and decay, "
+        "Holzmueller et al. 2024)."
     ),
     "mlp": (
         "Two hidden layers, 32 units of tanh where fewer than 2,000 rows train and 128 of ReLU "
@@ -80,7 +86,7 @@ def resolve(
     features = choose_features(wish, profile, wish.preprocessing or "standard", findings)
     check_embeddings(wish.embeddings, features, profile, findings)
     division = divide(wish, target, profile, findings) if target else None
-    made = _made(wish, features, division) if division else None
+    made = _made(wish, target.task, features, division) if target and division else None
     method = made.preprocessing if made else wish.preprocessing or "standard"
     check_preprocessing(method, wish, features, profile, findings)
     # Columns that are not there have no width that a layer could be compared with.
@@ -128,13 +134,15 @@ def _plan(
 
 
 def _made(
-    wish: ModelWish, features: tuple[ColumnProfile, ...], division: Division
+    wish: ModelWish, task: Task, features: tuple[ColumnProfile, ...], division: Division
 ) -> AutoRecipe | None:
     """What a recipe that looks at the table makes of it; None of any other network."""
     if wish.network == "auto":
         return auto_recipe.decide(wish, features, division)
     if wish.network == "tabm":
         return tabm_recipe.decide(wish, features, division)
+    if wish.network == "realmlp":
+        return realmlp_recipe.decide(wish, features, division, task)
     return None
 
 

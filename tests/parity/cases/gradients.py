@@ -27,6 +27,7 @@ from workers.engine.spec import (
     NumericEmbeddingSpec,
     OutputSpec,
     ResidualSpec,
+    ScaleSpec,
 )
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ def networks(activation: Any) -> dict[str, NetworkSpec]:
         "batch_norm of the inputs": (BatchNormSpec(), dense),
         "layer_norm": (linear, LayerNormSpec(), own, narrow, LayerNormSpec()),
         "layer_norm of the inputs": (LayerNormSpec(), dense),
+        "scale": (dense, ScaleSpec(factor=3.0), narrow),
+        "scale of the inputs": (ScaleSpec(factor=20.0), dense),
         "residual": (dense, dense, ResidualSpec(), dense, ResidualSpec(span=3)),
         "residual of a residual": (dense, dense, ResidualSpec(), ResidualSpec(span=2), own),
     }
@@ -73,6 +76,9 @@ def networks(activation: Any) -> dict[str, NetworkSpec]:
     )
     found["members, embeddings and skip"] = NetworkSpec(
         layers=(dense,), embeddings=EMBEDDINGS, skip=True, members=3
+    )
+    found["members, scale"] = NetworkSpec(
+        layers=(ScaleSpec(factor=2.0), dense, ScaleSpec()), members=2
     )
     waves = NumericEmbeddingSpec(frequencies=5, dimension=3)
     found["waves"] = NetworkSpec(layers=(dense,), numeric_embeddings=waves)

@@ -171,6 +171,10 @@ class TheirNetwork:
         shift = self.parameters[f"norms.{index}.shift"]
         return functional.layer_norm(a, (a.shape[1],), scale, shift, spec["epsilon"])
 
+    def scale(self, spec: Any, a: Any, index: int) -> Any:
+        """Each column by itself."""
+        return a * (spec["factor"] * self.parameters[f"scales.{index}.scale"])
+
     def _dense_weights(self) -> list[tuple[Any, Any]]:
         specs = [spec for spec in self._spec["layers"] if spec["type"] == "dense"]
         if self._spec["output"] is not None:
@@ -186,5 +190,6 @@ _GROUPS = {
     "dropout": "dropouts",
     "batch_norm": "norms",
     "layer_norm": "norms",
+    "scale": "scales",
 }
 _LAYERS: dict[str, Any] = {kind: getattr(TheirNetwork, kind) for kind in _GROUPS}

@@ -34,7 +34,7 @@ NAMES: dict[str, list[str]] = {
     "initializers": list(INITIALIZERS),
     "layers": [*_types(Layer), "output", "embedding", "numeric_embedding", "network"],
     "metrics": list(METRICS),
-    "recipes": ["auto", "tabm", "mlp", "linear"],
+    "recipes": ["auto", "tabm", "realmlp", "mlp", "linear"],
     "preprocessing": ["numeric", "categorical", "datetime", "columns", *TRANSFORMS],
 }
 _COLUMN_SPECS = {"numeric", "categorical", "datetime", "columns"}

@@ -26,13 +26,15 @@ LAYERS: list[dict[str, Any]] = [
     {"type": "dense", "units": 6, "bias": False},
     {"type": "residual", "span": 1},
     {"type": "layer_norm"},
+    {"type": "scale", "factor": 6.0},
 ]
 NETWORK = {"layers": LAYERS, "skip": True, "embeddings": [{"column": "colour", "dimension": 2}]}
 NAMES = [
     "dropouts.0", "layers.0", "norms.0", "activations.0", "layers.1", "residuals.0", "norms.1",
+    "scales.0",
 ]  # fmt: skip
 # One number and a vector of two go in; then what hangs on six units.
-PARAMETERS = [0, 3 * 6 + 6 + 6, 4 * 6, 0, 6 * 6, 0, 2 * 6]
+PARAMETERS = [0, 3 * 6 + 6 + 6, 4 * 6, 0, 6 * 6, 0, 2 * 6, 6]
 
 
 def _validate(client: TestClient, **body: Any) -> dict[str, Any]:
@@ -116,7 +118,7 @@ def test_without_a_table_what_hangs_on_the_inputs_is_open(client: TestClient) ->
     open_ended = [0, None, *PARAMETERS[2:]]
     assert [layer["parameters"] for layer in found["layers"]] == open_ended
     assert found["layers"][0]["output_shape"] is None
-    assert [layer["output_shape"] for layer in found["layers"][1:]] == [[6]] * 6
+    assert [layer["output_shape"] for layer in found["layers"][1:]] == [[6]] * 7
     assert found["resolved"]["training"] is None
     assert "inputs" in found["warnings"][0]
 

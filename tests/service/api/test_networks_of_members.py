@@ -16,6 +16,7 @@ NETWORK: dict[str, Any] = {
         {"type": "dense", "units": 6, "bias": False},
         {"type": "residual", "span": 1},
         {"type": "layer_norm"},
+        {"type": "scale", "factor": 6.0},
     ],
     "skip": True,
     "embeddings": [{"column": "colour", "dimension": 2}],
@@ -23,9 +24,10 @@ NETWORK: dict[str, Any] = {
 }
 NAMES = [
     "dropouts.0", "layers.0", "norms.0", "activations.0", "layers.1", "residuals.0", "norms.1",
+    "scales.0",
 ]  # fmt: skip
 # Weights and slopes for all; scales in and out, and a bias, for each.
-PARAMETERS = [0, 3 * 6 + 6 + 3 * (3 + 6 + 6), 4 * 6, 0, 6 * 6 + 3 * (6 + 6), 0, 2 * 6]
+PARAMETERS = [0, 3 * 6 + 6 + 3 * (3 + 6 + 6), 4 * 6, 0, 6 * 6 + 3 * (6 + 6), 0, 2 * 6, 6]
 
 
 def _validated(client: TestClient, **body: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from workers.engine.spec import (
     NetworkSpec,
     NumericEmbeddingSpec,
     ResidualSpec,
+    ScaleSpec,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ _WITHOUT_WIDTH = st.one_of(
     st.builds(DropoutSpec, rate=st.sampled_from([0.0, 0.2, 0.5])),
     st.builds(BatchNormSpec),
     st.builds(LayerNormSpec),
+    st.builds(ScaleSpec, factor=st.sampled_from([0.5, 1.0, 4.0])),
 )
 
 _WAVES = st.builds(

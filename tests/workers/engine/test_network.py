@@ -25,6 +25,7 @@ from workers.engine.spec import (
     NetworkSpec,
     OutputSpec,
     ResidualSpec,
+    ScaleSpec,
 )
 
 EVERY_KIND = Network(
@@ -37,6 +38,7 @@ EVERY_KIND = Network(
             ResidualSpec(span=2),
             LayerNormSpec(),
             ActivationSpec(activation="prelu"),
+            ScaleSpec(factor=4.0),
         ),
         skip=True,
         embeddings=(EmbeddingSpec(column="colour", dimension=2),),
@@ -75,6 +77,7 @@ def test_weights_come_first_then_what_is_trained_then_what_is_not() -> None:
         "norms.1.scale": (5,),
         "norms.1.shift": (5,),
         "activations.0.slope": (5,),
+        "scales.0.scale": (5,),
         "layers.2.bias": (3,),
     }
     buffers = {"norms.0.mean": (5,), "norms.0.variance": (5,)}
@@ -85,7 +88,7 @@ def test_weights_come_first_then_what_is_trained_then_what_is_not() -> None:
     ]
     assert list(EVERY_KIND.trainable.shapes.items()) == [*weights.items(), *others.items()]
     assert EVERY_KIND.n_decayed == 14 + 25 + 25 + 15 + 15
-    assert EVERY_KIND.n_trainable == EVERY_KIND.n_decayed + 7 * 5 + 3
+    assert EVERY_KIND.n_trainable == EVERY_KIND.n_decayed + 8 * 5 + 3
     assert EVERY_KIND.n_parameters == EVERY_KIND.n_trainable + 2 * 5
 
 
@@ -100,10 +103,11 @@ def test_the_summary_names_every_part_from_the_inputs_to_the_outputs() -> None:
         ("residuals.0", "residual", 5),
         ("norms.1", "layer_norm", 5),
         ("activations.0", "activation", 5),
+        ("scales.0", "scale", 5),
         ("layers.2", "dense", 3),
         ("skip", "skip", 3),
     ]
-    assert [line.parameters for line in lines] == [14, 35, 0, 20, 25, 0, 10, 5, 18, 15]
+    assert [line.parameters for line in lines] == [14, 35, 0, 20, 25, 0, 10, 5, 5, 18, 15]
     assert sum(line.parameters for line in lines) == EVERY_KIND.n_parameters
 
 
@@ -118,6 +122,7 @@ def test_every_kind_starts_as_its_paper_says() -> None:
         "norms.0.mean": 0.0,
         "norms.0.variance": 1.0,
         "activations.0.slope": 0.25,
+        "scales.0.scale": 0.25,
         "skip.weight": 0.0,
     }.items():
         assert (tensors[name] == value).all(), name

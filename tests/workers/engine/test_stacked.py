@@ -35,6 +35,7 @@ from workers.engine.spec import (
     ReduceOnPlateauSchedule,
     ResidualSpec,
     RmspropSpec,
+    ScaleSpec,
     SgdSpec,
     SoftmaxCrossEntropySpec,
     TrainingSpec,
@@ -64,6 +65,7 @@ ALL_LAYERS: tuple[Layer, ...] = (
     DenseSpec(units=6, activation="gelu"),
     ResidualSpec(span=2),
     LayerNormSpec(),
+    ScaleSpec(factor=3.0),
 )
 OPTIMIZERS: tuple[Optimizer, ...] = (
     SgdSpec(),

@@ -23,6 +23,7 @@ from workers.engine.spec import (
     Optimizer,
     OutputSpec,
     ResidualSpec,
+    ScaleSpec,
     SgdSpec,
 )
 from workers.engine.training import TrainingState, train
@@ -49,6 +50,7 @@ EVERYTHING = NetworkSpec(
         DropoutSpec(rate=0.25),
         ResidualSpec(span=3),
         LayerNormSpec(epsilon=1e-4),
+        ScaleSpec(factor=8.0),
         DenseSpec(units=4, activation="tanh", initializer="constant", initial_value=0.5),
     ),
     output=OutputSpec(bias=False, l2=0.5),

@@ -13,6 +13,7 @@ from workers.engine.layers.dropout import Dropout
 from workers.engine.layers.layer_norm import LayerNorm
 from workers.engine.layers.members import MemberDense, MemberOutput
 from workers.engine.layers.residual import Residual
+from workers.engine.layers.scale import Scale
 from workers.engine.spec import (
     ActivationSpec,
     BatchNormSpec,
@@ -21,6 +22,7 @@ from workers.engine.spec import (
     LayerNormSpec,
     OutputSpec,
     ResidualSpec,
+    ScaleSpec,
 )
 
 if TYPE_CHECKING:
@@ -97,6 +99,8 @@ class Assembly:
                 return BatchNorm(self._name("norms"), self.width, spec.momentum, spec.epsilon)
             case LayerNormSpec():
                 return LayerNorm(self._name("norms"), self.width, spec.epsilon)
+            case ScaleSpec():
+                return Scale(self._name("scales"), self.width, spec.factor)
             case ResidualSpec():
                 return self._residual(spec)
 

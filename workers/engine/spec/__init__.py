@@ -39,6 +39,7 @@ from workers.engine.spec.layers import (
     NumericEmbeddingSpec,
     OutputSpec,
     ResidualSpec,
+    ScaleSpec,
 )
 from workers.engine.spec.losses import (
     BinaryCrossEntropySpec,
@@ -153,6 +154,7 @@ __all__ = [
     "ReduceOnPlateauSchedule",
     "ResidualSpec",
     "RmspropSpec",
+    "ScaleSpec",
     "Schedule",
     "Seed",
     "SgdSpec",

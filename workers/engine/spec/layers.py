@@ -122,8 +122,32 @@ class ResidualSpec:
     type: Literal["residual"] = "residual"
 
 
+@dataclass(frozen=True, kw_only=True)
+class ScaleSpec:
+    """Every column times a learned number s of its own, which starts as 1 / factor.
+
+    An optimiser whose steps do not grow with the gradient, such as Adam, moves what a column is
+    multiplied by `factor` times as fast as other parameters.
+    """
+
+    __pydantic_config__ = STRICT
+    formula: ClassVar[Formula] = Formula(
+        "A = factor s X",
+        "ds = factor times the sum of the rows of dA X, dX = factor s dA",
+        "Holzmueller et al. 2024",
+    )
+    type: Literal["scale"] = "scale"
+    factor: Annotated[float, Interval(ge=1e-3, le=1e3)] = 1.0
+
+
 Layer = Annotated[
-    DenseSpec | ActivationSpec | DropoutSpec | BatchNormSpec | LayerNormSpec | ResidualSpec,
+    DenseSpec
+    | ActivationSpec
+    | DropoutSpec
+    | BatchNormSpec
+    | LayerNormSpec
+    | ResidualSpec
+    | ScaleSpec,
     Tagged("type"),
 ]
 

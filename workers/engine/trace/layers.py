@@ -25,6 +25,7 @@ from workers.engine.spec import (
     LayerNormSpec,
     NumericEmbeddingSpec,
     ResidualSpec,
+    ScaleSpec,
 )
 from workers.engine.tensors import BatchRows, Memory
 from workers.engine.trace.numbers import columns_shown
@@ -46,6 +47,7 @@ FORMULAS: Mapping[str, Formula] = {
     "batch_norm": BatchNormSpec.formula,
     "layer_norm": LayerNormSpec.formula,
     "residual": ResidualSpec.formula,
+    "scale": ScaleSpec.formula,
     "embedding": EmbeddingSpec.formula,
     "numeric_embedding": NumericEmbeddingSpec.formula,
     "skip": Formula("Z of the output layer += X W", "dW = X^T dZ, and dZ W^T is added to dX", ""),

@@ -104,6 +104,7 @@ LAYERS = {
     "layer-dropout": Case(stack(dense(), spec.DropoutSpec(rate=0.3)), training()),
     "layer-batch_norm": Case(stack(dense(), spec.BatchNormSpec()), training()),
     "layer-layer_norm": Case(stack(dense(), spec.LayerNormSpec()), training()),
+    "layer-scale": Case(stack(spec.ScaleSpec(factor=2.0), dense()), training()),
     "layer-residual": Case(stack(dense(), dense(), spec.ResidualSpec(span=1)), training()),
     "members": Case(stack(dense(), spec.DropoutSpec(rate=0.3), dense(), members=3), training()),
     "members-everything": Case(

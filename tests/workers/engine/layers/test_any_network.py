@@ -24,6 +24,7 @@ from workers.engine.spec import (
     NetworkSpec,
     NumericEmbeddingSpec,
     ResidualSpec,
+    ScaleSpec,
 )
 from workers.engine.tensors import BatchRows
 
@@ -39,6 +40,7 @@ KINK = 1e-4
 DTYPES: list[DType] = [np.dtype(np.float32), np.dtype(np.float64)]
 EVERYTHING = NetworkSpec(
     layers=(
+        ScaleSpec(factor=5.0),
         DenseSpec(units=6, activation="prelu"),
         BatchNormSpec(),
         ActivationSpec(activation="gelu"),

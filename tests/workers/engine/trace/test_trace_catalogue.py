@@ -28,6 +28,7 @@ from workers.engine.spec import (
     OutputSpec,
     ResidualSpec,
     RmspropSpec,
+    ScaleSpec,
     SgdSpec,
 )
 
@@ -43,6 +44,7 @@ LAYERS: dict[str, tuple[Layer, ...]] = {
         DenseSpec(units=4, activation="silu"),
         ResidualSpec(span=1),
     ),
+    "scale": (ScaleSpec(factor=3.0), DenseSpec(units=4, activation="tanh")),
 }
 
 

@@ -1,0 +1,103 @@
+"""`slope datasets`: list, look, read columns as other types."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from service.cli.output import PAGE_SIZE, JsonOption, table, tell, write, write_json
+
+if TYPE_CHECKING:
+    from service.cli.connection import Connection
+    from service.schemas.datasets import Dataset
+
+datasets = typer.Typer(
+    help="List and look at tables, and read their columns as other types.",
+    invoke_without_command=True,
+)
+
+_HEAD = ("DATASET", "NAME", "FORMAT", "ROWS", "COLUMNS", "WARNINGS")
+
+
+@datasets.callback()
+def list_by_default(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List the newest datasets, unless told otherwise."""
+    if context.invoked_subcommand is None:
+        list_datasets(context, as_json=as_json)
+
+
+@datasets.command("list")
+def list_datasets(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, help="Newest so many.")] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """List datasets, newest first."""
+    connection: Connection = context.obj
+    with connection.open() as client:
+        found = list(islice(client.datasets.list(limit=min(limit, PAGE_SIZE)), limit))
+    if as_json:
+        write_json(found)
+    else:
+        write(table(_HEAD, map(_row, found)))
+
+
+@datasets.command("get")
+def get_dataset(
+    context: typer.Context,
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Id.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Show one dataset: its columns, why they have their types, and its warnings."""
+    connection: Connection = context.obj
+    with connection.open() as client:
+        found = client.datasets.get(dataset)
+    _show(found, as_json=as_json)
+
+
+@datasets.command("derive")
+def derive_dataset(
+    context: typer.Context,
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Id.")],
+    types: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="COLUMN=TYPE...",
+            help="numeric, categorical, boolean, datetime, text or ignore, by column.",
+        ),
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Make a new dataset with columns of other types."""
+    schema = dict(_type_of(given) for given in types)
+    connection: Connection = context.obj
+    with connection.open() as client:
+        derived = client.datasets.derive(dataset, schema)
+    _show(derived, as_json=as_json)
+
+
+def _type_of(given: str) -> tuple[str, dict[str, str]]:
+    # A name may have any character, a type has no equals sign.
+    column, mark, kind = given.rpartition("=")
+    if not mark or not column:
+        detail = f"{given!r} is not written as COLUMN=TYPE"
+        raise typer.BadParameter(detail, param_hint="COLUMN=TYPE")
+    return column, {"type": kind}
+
+
+def _show(dataset: Dataset, *, as_json: bool) -> None:
+    if as_json:
+        write_json(dataset)
+        return
+    columns = [(column.name, column.type, column.reason) for column in dataset.columns]
+    write(table(_HEAD, [_row(dataset)]), table(("COLUMN", "TYPE", "WHY"), columns))
+    for warning in dataset.warnings:
+        where = f" {warning.column}:" if warning.column else ""
+        tell(f"warning:{where} {warning.detail}")
+
+
+def _row(dataset: Dataset) -> tuple[str, ...]:
+    counts = (dataset.rows, len(dataset.columns), len(dataset.warnings))
+    return dataset.id, dataset.name, dataset.format, *map(str, counts)

@@ -8,7 +8,7 @@ from service.store import blobs
 from tests.faults import clock
 from tests.faults.ledger import StoppingLeases, StoppingSessions, run_name
 from tests.faults.places import come_to
-from workers import app, attempt, runner
+from workers import app, fit, runner
 from workers.__main__ import main
 from workers.engine import training
 
@@ -26,7 +26,7 @@ def train_with_stops(*arguments: Any, **options: Any) -> Iterator[Progress]:
 
 
 if __name__ == "__main__":
-    vars(attempt)["train"] = train_with_stops
+    vars(fit)["train"] = train_with_stops
     vars(app)["Leases"] = StoppingLeases
     vars(app)["Sessions"] = StoppingSessions
     # A training stops within an epoch, however few microseconds that takes: after every step.

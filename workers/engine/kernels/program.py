@@ -34,10 +34,11 @@ KEEPS_SLOPE = frozenset((GELU, SILU, MISH, SOFTPLUS))
 """Where f'(z) is no function of f(z): it is kept beside the output."""
 
 N_INPUTS, N_OUTPUTS, ACTIVATION, WEIGHT, BIAS, DROPOUT = range(6)
-OUTPUT, SLOPE, ERROR, DROPPED, MASK = range(6, 11)
-N_COLUMNS = 11
+OUTPUT, SLOPE, ERROR, DROPPED, MASK, NARROW = range(6, 12)
+N_COLUMNS = 12
 """Columns of the table of layers: what a layer is, with the places of its tensors, then its places
-in the memory. BIAS and DROPOUT (the place of its rate) are -1 where there is none."""
+in the memory, then whether its products are our own (1) or a BLAS's (0). BIAS and DROPOUT (the
+place of its rate) are -1 where there is none. What the output layer holds is (K, B)."""
 
 MSE, BINARY_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY = range(3)
 SGD, MOMENTUM, NESTEROV, ADAM = range(4)
@@ -47,18 +48,33 @@ N_COEFFICIENTS = 3
 """Columns of a step's coefficients: KEEP is what a decoupled decay leaves of the weights."""
 
 
+_NARROW = 256
+_FEW_ROWS = 512
+"""Up to so many inputs and units of a layer, and rows of a batch, no BLAS is faster."""
+
+
+def is_narrow(rows: int, inputs: int, units: int) -> int:
+    """Whether a layer's products are done by the chunk itself (1), or by a BLAS (0).
+
+    Decided by the shapes of a training alone, so that a resumed run has the same bits.
+    """
+    return int(inputs <= _NARROW and units <= _NARROW and rows <= _FEW_ROWS)
+
+
 class Program(NamedTuple):
     """A network and how it is trained.
 
-    layers (L, 11) of the columns above, the output layer last; penalties (L, 2): l1 and l2.
+    layers (L, 12) of the columns above, the output layer last; penalties (L, 2): l1 and l2.
     `skip` is the place of the weights from input to output, or -1. A limit that is not there is
     infinite. Then places in the memory, for B rows of I columns, K scores: X (B, I), targets
-    (B, K), weights (B,), share (B,), terms (K + 2, B), and sums for the widest layer.
+    (K, B), or (B,) labels as numbers, weights (B,), share (B,), and what is spare for a factor
+    transposed.
     """
 
     layers: Labels
     penalties: NDArray[Any]
     skip: int
+    narrow_skip: int
     loss: int
     smoothing: float
     optimizer: int
@@ -71,16 +87,14 @@ class Program(NamedTuple):
     targets: int
     weights: int
     share: int
-    terms: int
-    sums: int
+    spare: int
 
 
 class Scratch(NamedTuple):
-    """What a chunk works in: gradient (P,), memory (M,), the labels (B,) of a batch."""
+    """What a chunk works in: gradient (P,), memory (M,)."""
 
     gradient: Array
     memory: Array
-    labels: Labels
 
 
 class Rows(NamedTuple):

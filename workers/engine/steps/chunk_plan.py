@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from workers.engine.kernels import program as tables
-from workers.engine.kernels.program import Program
+from workers.engine.kernels.program import Program, is_narrow
 from workers.engine.layers.dense import Dense
 from workers.engine.layers.dropout import Dropout
 from workers.engine.spec import (
@@ -92,6 +92,7 @@ def plan(network: Network, spec: TrainingSpec, batch_size: int) -> Plan:
         layers=layers,
         penalties=_penalties(network, len(layers)),
         skip=-1 if network.skip is None else starts["skip.weight"],
+        narrow_skip=is_narrow(batch_size, network.n_inputs, scores),
         loss=_LOSSES[type(spec.loss)],
         smoothing=float(getattr(spec.loss, "label_smoothing", 0.0)),
         optimizer=optimizer,
@@ -101,13 +102,25 @@ def plan(network: Network, spec: TrainingSpec, batch_size: int) -> Plan:
         n_decayed=network.n_decayed,
         batch_size=batch_size,
         batch=memory.take((batch_size, network.n_inputs)),
-        targets=memory.take((batch_size, scores)),
+        targets=memory.take((scores, batch_size)),
         weights=memory.take((batch_size,)),
         share=memory.take((batch_size,)),
-        terms=memory.take((batch_size, scores + 2)),
-        sums=memory.take((int(layers[:, tables.N_OUTPUTS].max()),)),
+        spare=memory.take((_spare(network, layers, batch_size),)),
     )
     return Plan(program, memory.size, np.array(dropouts))
+
+
+def _spare(network: Network, layers: Labels, rows: int) -> int:
+    """The most elements that a narrow layer's products have transposed at a time."""
+    last = layers[-1]
+    sizes = [
+        line[tables.N_INPUTS] * line[tables.N_OUTPUTS] for line in layers if line[tables.NARROW]
+    ]
+    if last[tables.NARROW]:
+        sizes.append(rows * last[tables.N_INPUTS])
+    if network.skip is not None and is_narrow(rows, network.n_inputs, network.n_outputs):
+        sizes.append(network.n_inputs * max(rows, network.n_outputs))
+    return int(max(sizes, default=0))
 
 
 class _Memory:
@@ -139,6 +152,7 @@ def _layers(
             raise TypeError(f"no compiled chunk has a {layer.type} layer")
         line = np.full(tables.N_COLUMNS, -1, np.int64)
         line[tables.N_INPUTS], line[tables.N_OUTPUTS] = layer.n_inputs, layer.n_outputs
+        line[tables.NARROW] = is_narrow(rows, layer.n_inputs, layer.n_outputs)
         line[tables.ACTIVATION] = tables.ACTIVATION_CODES[layer.activation]
         line[tables.WEIGHT] = starts[f"{layer.name}.weight"]
         line[tables.BIAS] = starts.get(f"{layer.name}.bias", -1)

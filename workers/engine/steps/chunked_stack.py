@@ -66,7 +66,6 @@ class ChunkedStack:
             Scratch(
                 gradient=np.zeros(first.network.n_trainable, dtype),
                 memory=np.zeros(plans[0].memory_size, dtype),
-                labels=np.zeros(self.batch_size, np.int64),
             ),
         )
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from workers.engine.tensors import Array
     from workers.modelling.estimator import FittedModel, HeldOut, Prepared
 
 REPEATS = 5
@@ -85,35 +86,45 @@ class _Permuted:
         self._X = held_out.X[rows]
         self._truth = held_out.truth[rows]
         self._variance = variance_of(prepared.training_truth)
-        self._orders = [_order(prepared, n, len(rows)) for n in range(extent.repeats)]
+        orders = [_order(prepared, n, len(rows)) for n in range(extent.repeats)]
+        # A pass has its price however few its rows, and a row the same bits in any company.
+        together = min(max(_MAX_NUMBERS // self._X.size, 1), extent.repeats)
+        self._passes = [orders[n : n + together] for n in range(0, len(orders), together)]
+        self._stacked = np.tile(self._X, (together, 1))
+        self._repeats = extent.repeats
 
     def figures(self, columns: list[tuple[str, slice]]) -> dict[str, Any]:
-        loss = self._loss()
+        loss = self._losses(self._X, 1)[0]
         found = [self._of_column(name, inputs, loss) for name, inputs in columns]
         found = [column for column in found if np.isfinite(column["increase"])]
         return {
             "measure": MEASURES[isinstance(self._fitted.target, NumberTarget)],
             "loss": loss if np.isfinite(loss) else None,
             "rows": len(self._truth),
-            "repeats": len(self._orders),
+            "repeats": self._repeats,
             "columns": sorted(found, key=lambda column: -column["increase"]),
         }
 
     def _of_column(self, name: str, inputs: slice, loss: float) -> dict[str, Any]:
-        cells = self._X[:, inputs].copy()
-        losses = []
-        for order in self._orders:
-            self._X[:, inputs] = cells[order]
-            losses.append(self._loss())
-        self._X[:, inputs] = cells
+        losses = [x for orders in self._passes for x in self._permuted(inputs, orders)]
         increases = np.array(losses) - loss
         spread = float(increases.std(ddof=1)) if len(losses) > 1 else None
         return {"column": name, "increase": float(increases.mean()), "spread": spread}
 
-    def _loss(self) -> float:
-        outputs = self._fitted.outputs(self._X)
-        said = Answers.of(self._fitted.target, self._truth, outputs)
-        return float(said.losses(self._variance).mean())
+    def _permuted(self, inputs: slice, orders: list[NDArray[np.intp]]) -> list[float]:
+        """The loss of each of these repeats, from rows that stand one below the other."""
+        n_rows = len(orders) * len(self._truth)
+        cells = self._X[:, inputs]
+        self._stacked[:n_rows, inputs] = np.concatenate([cells[order] for order in orders])
+        losses = self._losses(self._stacked[:n_rows], len(orders))
+        self._stacked[:n_rows, inputs] = np.tile(cells, (len(orders), 1))
+        return losses
+
+    def _losses(self, X: Array, repeats: int) -> list[float]:
+        outputs = self._fitted.outputs(X)
+        truth = np.concatenate([self._truth] * repeats)
+        of_rows = Answers.of(self._fitted.target, truth, outputs).losses(self._variance)
+        return [float(of_repeat.mean()) for of_repeat in of_rows.reshape(repeats, -1)]
 
 
 def _order(prepared: Prepared, repeat: int, n_rows: int) -> NDArray[np.intp]:

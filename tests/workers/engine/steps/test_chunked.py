@@ -98,6 +98,10 @@ def of(**fields: Any) -> TrainingSpec:
 TWO = (DenseSpec(units=8, activation="tanh"), DenseSpec(units=6, activation="tanh"))
 DROPPED = (DropoutSpec(rate=0.1), TWO[0], DropoutSpec(rate=0.4), TWO[1])
 PENALISED = (DenseSpec(units=8, activation="tanh", l1=0.01, l2=0.02, bias=False),)
+ODD = tuple(DenseSpec(units=units, activation="tanh") for units in (17, 33, 70, 7))
+"""Units that are no multiple of what a register holds."""
+WIDE = tuple(DenseSpec(units=units, activation="tanh") for units in (24, 300, 9))
+"""A layer too wide for products of our own between others."""
 CASES: dict[str, Problem] = {
     **{
         name: problem(
@@ -129,6 +133,9 @@ CASES: dict[str, Problem] = {
     "Adam, schedule with warm-up": problem(
         of(optimizer=AdamSpec(beta1=0.8), schedule=OneCycleSchedule(warmup_steps=7))
     ),
+    "odd widths, skip": problem(of(loss=MseSpec()), ODD, skip=True),
+    "narrow and wide": problem(SPEC, WIDE),
+    "wide alone": problem(of(loss=BinaryCrossEntropySpec()), WIDE[1:2]),
     "one batch": problem(of(batch_size=1000)),
 }
 

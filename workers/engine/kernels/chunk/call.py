@@ -64,8 +64,8 @@ def _of_program(program: Program) -> tuple[int, ...]:
         program.targets,
         program.weights,
         program.share,
-        program.terms,
-        program.sums,
+        program.narrow_skip,
+        program.spare,
     )
 
 

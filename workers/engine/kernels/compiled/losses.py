@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class MeanOverBatch:
     """One loss on batches (..., B, K): of each member of a stack as of that batch alone.
 
-    With a smoothing, the kernel takes it, and scratch.
+    With a smoothing, the kernel takes it.
     """
 
     def __init__(
@@ -27,9 +27,9 @@ class MeanOverBatch:
         self._shape = (math.prod(shape[:-2]), *shape[-2:])
         self._share = memory.empty(shape[-2:-1])
         self._share_at = self._share.ctypes.data
-        self._scratch = memory.empty((shape[-1] + 2, shape[-2]))
+        self._scratch = memory.empty((2, *shape[-2:]))
+        self._scratch_at = self._scratch.ctypes.data
         self._before = () if smoothing is None else (smoothing,)
-        self._after = () if smoothing is None else (self._scratch.ctypes.data,)
         self._addresses = [Address() for _ in range(5)]
 
     def __call__(
@@ -45,7 +45,7 @@ class MeanOverBatch:
             0 if weights is None else w(weights),
             self._share_at,
             g(gradient),
-            *self._after,
+            self._scratch_at,
             v(value),
         )
 

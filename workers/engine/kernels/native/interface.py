@@ -21,8 +21,8 @@ ENTRIES = {
     "activate": Kind("iiii", "v"),  # code, size, z, slope
     "deactivate": Kind("iiiii", "v"),  # code, size, outputs, slope, error
     # Losses: members, B, K, scores, targets or labels[, smoothing], weights or 0, share (B,),
-    # gradient[, scratch (B, K); of softmax (K + 2, B)], values (members,).
-    "mean_squared_error": Kind("iiiiiiiii", "v"),
+    # gradient, scratch (2, B, K), values (members,).
+    "mean_squared_error": Kind("iiiiiiiiii", "v"),
     "binary_cross_entropy": Kind("iiiiidiiiii", "v"),
     "softmax_cross_entropy": Kind("iiiiidiiiii", "v"),
     # Updates: members, size[, n_decayed], addresses of w, g and slots, numbers of the step, ...

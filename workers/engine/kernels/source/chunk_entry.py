@@ -39,7 +39,6 @@ def chunk(zero: Any) -> dict[str, Callable[..., Any]]:
             Scratch(
                 gradient=vector(memory_at(at[15], zero), 0, n[18]),
                 memory=memory_at(at[16], zero),
-                labels=vector(memory_at(at[17], _WHOLE), 0, program.batch_size),
             ),
             (n[24], n[25], n[26]),
         )
@@ -53,6 +52,7 @@ def _program(n: Any, x: Any, at: Any) -> Any:
         layers=matrix(memory_at(at[0], _WHOLE), 0, n[0], N_COLUMNS),
         penalties=matrix(memory_at(at[1], _NUMBER), 0, n[0], 2),
         skip=n[1],
+        narrow_skip=n[10],
         loss=n[2],
         smoothing=x[0],
         optimizer=n[3],
@@ -65,8 +65,7 @@ def _program(n: Any, x: Any, at: Any) -> Any:
         targets=n[7],
         weights=n[8],
         share=n[9],
-        terms=n[10],
-        sums=n[11],
+        spare=n[11],
     )
 
 

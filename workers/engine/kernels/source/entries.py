@@ -12,6 +12,7 @@ import numpy as np
 
 from workers.engine.kernels.source import descent, masks, objectives, orders, pointwise
 from workers.engine.kernels.source.jit import inlined, matrix, memory_at, vector
+from workers.engine.kernels.source.transposing import transpose
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,9 +59,9 @@ def elementwise(zero: Any) -> dict[str, Callable[..., Any]]:
 
 
 def losses(zero: Any) -> dict[str, Callable[..., Any]]:
-    """The losses of each member's batch; `values` has room for them."""
+    """The losses of each member's batch; `values` has room for them, `scratch` for two batches."""
 
-    def mean_squared_error(  # noqa: PLR0913 - the loss with its shape
+    def mean_squared_error(  # noqa: PLR0913 - the loss with its shape and scratch
         members: Any,
         rows: Any,
         columns: Any,
@@ -69,17 +70,16 @@ def losses(zero: Any) -> dict[str, Callable[..., Any]]:
         weights: Any,
         share: Any,
         gradient: Any,
+        scratch: Any,
         values: Any,
     ) -> None:
         for k in range(members):
-            start = k * rows * columns
             of_rows = _set_shares(weights, k, rows, share, zero)
-            _vector(values, 0, members, zero)[k] = objectives.mean_squared_error(
-                _matrix(scores, start, rows, columns, zero),
-                _matrix(targets, start, rows, columns, zero),
-                of_rows,
-                _matrix(gradient, start, rows, columns, zero),
-            )
+            z = _across(scores, k, (rows, columns), scratch, zero)
+            t = _across(targets, k, (rows, columns), scratch + z.nbytes, zero)
+            value = objectives.mean_squared_error(z, t, of_rows, z)
+            _vector(values, 0, members, zero)[k] = value
+            transpose(z, _matrix(gradient, k * rows * columns, rows, columns, zero))
 
     def binary_cross_entropy(  # noqa: PLR0913 - the loss with its shape and scratch
         members: Any,
@@ -95,16 +95,12 @@ def losses(zero: Any) -> dict[str, Callable[..., Any]]:
         values: Any,
     ) -> None:
         for k in range(members):
-            start = k * rows * columns
             of_rows = _set_shares(weights, k, rows, share, zero)
-            _vector(values, 0, members, zero)[k] = objectives.binary_cross_entropy(
-                _matrix(scores, start, rows, columns, zero),
-                _matrix(targets, start, rows, columns, zero),
-                smoothing,
-                of_rows,
-                _matrix(gradient, start, rows, columns, zero),
-                _matrix(scratch, 0, rows, columns, zero),
-            )
+            z = _across(scores, k, (rows, columns), scratch, zero)
+            t = _across(targets, k, (rows, columns), scratch + z.nbytes, zero)
+            value = objectives.binary_cross_entropy(z, t, smoothing, of_rows, z)
+            _vector(values, 0, members, zero)[k] = value
+            transpose(z, _matrix(gradient, k * rows * columns, rows, columns, zero))
 
     def softmax_cross_entropy(  # noqa: PLR0913 - the loss with its shape and scratch
         members: Any,
@@ -120,16 +116,14 @@ def losses(zero: Any) -> dict[str, Callable[..., Any]]:
         values: Any,
     ) -> None:
         for k in range(members):
-            start = k * rows * columns
             of_rows = _set_shares(weights, k, rows, share, zero)
-            _vector(values, 0, members, zero)[k] = objectives.softmax_cross_entropy(
-                _matrix(scores, start, rows, columns, zero),
-                _vector(labels, k * rows, rows, _WHOLE),
-                smoothing,
-                of_rows,
-                _matrix(gradient, start, rows, columns, zero),
-                _matrix(scratch, 0, columns + 2, rows, zero),
-            )
+            z = _across(scores, k, (rows, columns), scratch, zero)
+            classes = _vector(scratch + z.nbytes, 0, rows, zero)
+            for r in range(rows):
+                classes[r] = _vector(labels, k * rows, rows, _WHOLE)[r]
+            value = objectives.softmax_cross_entropy(z, classes, smoothing, of_rows, z)
+            _vector(values, 0, members, zero)[k] = value
+            transpose(z, _matrix(gradient, k * rows * columns, rows, columns, zero))
 
     return {
         "mean_squared_error": mean_squared_error,
@@ -189,6 +183,15 @@ def _set_shares(weights: Any, member: Any, rows: Any, share: Any, zero: Any) -> 
     count = 0 if weights == 0 else rows
     objectives.set_shares(_vector(weights, member * rows, count, zero), of_rows)
     return of_rows
+
+
+@inlined
+def _across(address: Any, member: Any, shape: Any, scratch: Any, zero: Any) -> Any:
+    """A member's batch (B, K) as (K, B), which lies at the address `scratch`."""
+    rows, columns = shape
+    z = _matrix(scratch, 0, columns, rows, zero)
+    transpose(_matrix(address, member * rows * columns, rows, columns, zero), z)
+    return z
 
 
 @inlined

@@ -23,7 +23,13 @@ FLAGS: dict[str, Any] = {
 
 
 def inlined(function: F) -> F:
-    """A function that others are made of; LLVM puts it into them."""
+    """A function that others are made of: it is put into them, for a call with arrays is slow."""
+    made: F = numba.njit(inline="always", **FLAGS)(function)
+    return made
+
+
+def called(function: F) -> F:
+    """A function that is long and has several callers."""
     made: F = numba.njit(**FLAGS)(function)
     return made
 
@@ -46,20 +52,22 @@ def constant(value: float | None = None, **values: float) -> Any:
 def polynomial(**terms: tuple[float, ...]) -> Any:
     """Return a function of x: c0 + c1 x + c2 x^2 ..., with the coefficients of x's own type.
 
+    x is a number, or a register of them (`lanes`).
+
     Args:
         terms: for float32 and float64, c0 first.
     """
 
     @intrinsic
     def horner(_context: Any, x: Any) -> Any:
-        coefficients = terms[x.name]
+        coefficients = terms[_number_of(x).name]
 
         def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
             kind = arguments[0].type
-            total = ir.Constant(kind, coefficients[-1])
+            total = _everywhere(kind, coefficients[-1])
             for coefficient in reversed(coefficients[:-1]):
                 product = builder.fmul(total, arguments[0])
-                total = builder.fadd(product, ir.Constant(kind, coefficient))
+                total = builder.fadd(product, _everywhere(kind, coefficient))
             return total
 
         return x(x), generate
@@ -80,13 +88,13 @@ def cast(_context: Any, number: Any, x: Any) -> Any:
 @intrinsic
 def power_of_two(_context: Any, n: Any) -> Any:
     """2^n for a whole n in the range of the normal numbers, by writing n into the exponent."""
-    bits, bias = _MANTISSA_BITS[n], _EXPONENT_BIAS[n]
+    bits, bias = _MANTISSA_BITS[_number_of(n)], _EXPONENT_BIAS[_number_of(n)]
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        integer = ir.IntType(n.bitwidth)
+        integer = _integers_like(arguments[0].type, _number_of(n).bitwidth)
         whole = builder.fptosi(arguments[0], integer)
-        biased = builder.add(whole, ir.Constant(integer, bias))
-        shifted = builder.shl(biased, ir.Constant(integer, bits))
+        biased = builder.add(whole, _everywhere(integer, bias))
+        shifted = builder.shl(biased, _everywhere(integer, bits))
         return builder.bitcast(shifted, arguments[0].type)
 
     return n(n), generate
@@ -95,13 +103,13 @@ def power_of_two(_context: Any, n: Any) -> Any:
 @intrinsic
 def exponent_of(_context: Any, x: Any) -> Any:
     """Return the whole n of x = m 2^n with m in [1, 2), for a normal number x > 0."""
-    bits, bias = _MANTISSA_BITS[x], _EXPONENT_BIAS[x]
+    bits, bias = _MANTISSA_BITS[_number_of(x)], _EXPONENT_BIAS[_number_of(x)]
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        integer = ir.IntType(x.bitwidth)
+        integer = _integers_like(arguments[0].type, _number_of(x).bitwidth)
         pattern = builder.bitcast(arguments[0], integer)
-        shifted = builder.lshr(pattern, ir.Constant(integer, bits))
-        exponent = builder.sub(shifted, ir.Constant(integer, bias))
+        shifted = builder.lshr(pattern, _everywhere(integer, bits))
+        exponent = builder.sub(shifted, _everywhere(integer, bias))
         return builder.sitofp(exponent, arguments[0].type)
 
     return x(x), generate
@@ -155,6 +163,20 @@ def matrix(_context: Any, memory: Any, _start: Any, _rows: Any, _columns: Any) -
 
 
 @intrinsic
+def line(_context: Any, a: Any, _row: Any) -> Any:
+    """A row of a C-contiguous matrix; unlike a[row] it counts no reference, which costs a call."""
+    kind = types.Array(a.dtype, 1, "C")
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        source = context.make_array(signature.args[0])(context, builder, arguments[0])
+        columns = builder.extract_value(source.shape, 1)
+        data = builder.gep(source.data, [builder.mul(arguments[1], columns)])
+        return _array(context, builder, kind, data, [columns])
+
+    return kind(a, types.intp), generate
+
+
+@intrinsic
 def cube(_context: Any, memory: Any, _length: Any, _rows: Any, _columns: Any) -> Any:
     """A view of length x rows x columns elements of a flat array, from its beginning."""
     kind = types.Array(memory.dtype, 3, "C")
@@ -164,6 +186,22 @@ def cube(_context: Any, memory: Any, _length: Any, _rows: Any, _columns: Any) ->
         return _array(context, builder, kind, source.data, arguments[1:])
 
     return kind(memory, types.intp, types.intp, types.intp), generate
+
+
+def _number_of(kind: Any) -> Any:
+    """The type of a number, or of those in a register."""
+    return getattr(kind, "dtype", kind)
+
+
+def _everywhere(kind: Any, value: float) -> Any:
+    """A constant, in every lane of a register."""
+    is_vector = isinstance(kind, ir.VectorType)
+    return ir.Constant(kind, [value] * kind.count if is_vector else value)
+
+
+def _integers_like(kind: Any, bits: int) -> Any:
+    integer = ir.IntType(bits)
+    return ir.VectorType(integer, kind.count) if isinstance(kind, ir.VectorType) else integer
 
 
 def _view(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

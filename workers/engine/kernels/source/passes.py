@@ -1,4 +1,7 @@
-"""Forward and backward through the layers of a program, for one batch."""
+"""Forward and backward through the layers of a program, for one batch.
+
+The output layer has few units, and its rows are taken side by side: what it holds is (K, B).
+"""
 
 from __future__ import annotations
 
@@ -13,19 +16,26 @@ from workers.engine.kernels.program import (
     MASK,
     N_INPUTS,
     N_OUTPUTS,
+    NARROW,
     OUTPUT,
     SLOPE,
     WEIGHT,
 )
 from workers.engine.kernels.source.dropout import drop
-from workers.engine.kernels.source.jit import constant, inlined, matrix, vector
-from workers.engine.kernels.source.pointwise import activate, deactivate
-from workers.engine.kernels.source.products import multiply
+from workers.engine.kernels.source.jit import constant, inlined, line, matrix, vector
+from workers.engine.kernels.source.layer_products import (
+    add_scores,
+    combine,
+    correlate,
+    correlate_scores,
+    pass_back,
+    pass_back_scores,
+)
+from workers.engine.kernels.source.pointwise import activate, deactivate, multiply_by
+from workers.engine.kernels.source.registers import splat, store, width
+from workers.engine.kernels.source.sums import sum_columns, sum_rows
 
 _zero = constant(0.0)
-
-_ROWS_PER_SUM = 64
-"""Columns are summed in blocks of so many rows, so that rounding does not grow with the batch."""
 
 
 @inlined
@@ -35,20 +45,23 @@ def forward(program: Any, x: Any, parameters: Any, memory: Any, draw: Any) -> No
     a = x
     last = program.layers.shape[0] - 1
     for index in range(last + 1):
-        layer = program.layers[index]
+        layer = line(program.layers, index)
         inputs, units = layer[N_INPUTS], layer[N_OUTPUTS]
         if layer[DROPOUT] >= 0:
             a = drop(layer, a, memory, draw)
-        z = matrix(memory, layer[OUTPUT], rows, units)
-        multiply(a, False, matrix(parameters, layer[WEIGHT], inputs, units), False, z, False)
-        if index == last and program.skip >= 0:
-            weight = matrix(parameters, program.skip, x.shape[1], units)
-            multiply(x, False, weight, False, z, True)
-        if layer[BIAS] >= 0:
-            _add_to_rows(z, vector(parameters, layer[BIAS], units))
+        weight = matrix(parameters, layer[WEIGHT], inputs, units)
+        bias = matrix(parameters, layer[BIAS], 1 if layer[BIAS] >= 0 else 0, units)
+        if index < last:
+            z = matrix(memory, layer[OUTPUT], rows, units)
+            combine(layer[NARROW], a, weight, bias, z)
+            a = z
+        else:
+            z = matrix(memory, layer[OUTPUT], units, rows)
+            _begin_scores(bias, z)
+            add_scores(layer[NARROW], a, weight, z, vector(memory, program.spare, 0))
+            _add_skip(program, x, parameters, z, memory)
         slope = vector(memory, layer[SLOPE], rows * units)
         activate(layer[ACTIVATION], vector(memory, layer[OUTPUT], rows * units), slope)
-        a = z
 
 
 @inlined
@@ -57,69 +70,79 @@ def backward(program: Any, x: Any, parameters: Any, memory: Any, gradient: Any) 
     rows = x.shape[0]
     last = program.layers.shape[0] - 1
     for index in range(last, -1, -1):
-        layer = program.layers[index]
+        layer = line(program.layers, index)
         inputs, units = layer[N_INPUTS], layer[N_OUTPUTS]
         size = rows * units
         error = vector(memory, layer[ERROR], size)
         output, slope = vector(memory, layer[OUTPUT], size), vector(memory, layer[SLOPE], size)
         deactivate(layer[ACTIVATION], output, slope, error)
-        dz = matrix(memory, layer[ERROR], rows, units)
-        if index == last and program.skip >= 0:
-            multiply(x, True, dz, False, matrix(gradient, program.skip, x.shape[1], units), False)
         a = x
         if layer[DROPOUT] >= 0:
             a = matrix(memory, layer[DROPPED], rows, inputs)
         elif index > 0:
             a = matrix(memory, program.layers[index - 1, OUTPUT], rows, inputs)
-        multiply(a, True, dz, False, matrix(gradient, layer[WEIGHT], inputs, units), False)
-        if layer[BIAS] >= 0:
-            bias = vector(gradient, layer[BIAS], units)
-            _sum_of_rows(dz, vector(memory, program.sums, units), bias)
+        _fill_gradient(program, index, a, memory, gradient)
+        if index == last and program.skip >= 0:
+            dz = matrix(memory, layer[ERROR], units, rows)
+            of_skip = matrix(gradient, program.skip, x.shape[1], units)
+            spare = vector(memory, program.spare, 0)
+            correlate_scores(program.narrow_skip, x, dz, of_skip, spare)
         if index > 0:
             da = matrix(memory, program.layers[index - 1, ERROR], rows, inputs)
-            multiply(dz, False, matrix(parameters, layer[WEIGHT], inputs, units), True, da, False)
+            _pass_error_back(program, index, parameters, memory, da)
             if layer[DROPOUT] >= 0:
-                _multiply_by(
+                multiply_by(
                     vector(memory, program.layers[index - 1, ERROR], rows * inputs),
                     vector(memory, layer[MASK], rows * inputs),
                 )
 
 
 @inlined
-def _add_to_rows(z: Any, bias: Any) -> None:
-    rows, columns = z.shape
-    for r in range(rows):
-        for j in range(columns):
-            z[r, j] += bias[j]
+def _begin_scores(bias: Any, z: Any) -> None:
+    """Every row of z (K, B) with its own bias (1, K), or 0 where there is none (0, K)."""
+    units, rows = z.shape
+    for k in range(units):
+        begin = splat(bias[0, k] if bias.shape[0] > 0 else _zero(z[0, 0]))
+        for r in range(0, rows, width(z)):
+            store(line(z, k), r, begin)
 
 
 @inlined
-def _sum_of_rows(z: Any, block: Any, total: Any) -> None:
-    rows, columns = z.shape
-    for j in range(columns):
-        total[j] = _zero(total[j])
-    for start in range(0, rows, _ROWS_PER_SUM):
-        _sum_of_block(z, start, min(start + _ROWS_PER_SUM, rows), block)
-        for j in range(columns):
-            total[j] += block[j]
+def _add_skip(program: Any, x: Any, parameters: Any, z: Any, memory: Any) -> None:
+    if program.skip >= 0:
+        weight = matrix(parameters, program.skip, x.shape[1], z.shape[0])
+        add_scores(program.narrow_skip, x, weight, z, vector(memory, program.spare, 0))
 
 
 @inlined
-def _sum_of_block(z: Any, start: Any, end: Any, total: Any) -> None:
-    """Four rows at a time: an addition to a sum waits for the one before."""
-    columns = z.shape[1]
-    fours = end - (end - start) % 4
-    for j in range(columns):
-        total[j] = _zero(total[j])
-    for r in range(start, fours, 4):
-        for j in range(columns):
-            total[j] += (z[r, j] + z[r + 1, j]) + (z[r + 2, j] + z[r + 3, j])
-    for r in range(fours, end):
-        for j in range(columns):
-            total[j] += z[r, j]
+def _fill_gradient(program: Any, index: Any, a: Any, memory: Any, gradient: Any) -> None:
+    """Of one layer, from what went in (B, I) and the error."""
+    layer = line(program.layers, index)
+    rows, inputs, units = a.shape[0], layer[N_INPUTS], layer[N_OUTPUTS]
+    of_weight = matrix(gradient, layer[WEIGHT], inputs, units)
+    of_bias = vector(gradient, layer[BIAS], units)
+    if index < program.layers.shape[0] - 1:
+        dz = matrix(memory, layer[ERROR], rows, units)
+        correlate(layer[NARROW], a, dz, of_weight)
+        if layer[BIAS] >= 0:
+            sum_columns(dz, of_bias)
+    else:
+        dz = matrix(memory, layer[ERROR], units, rows)
+        correlate_scores(layer[NARROW], a, dz, of_weight, vector(memory, program.spare, 0))
+        if layer[BIAS] >= 0:
+            sum_rows(dz, of_bias)
 
 
 @inlined
-def _multiply_by(a: Any, b: Any) -> None:
-    for i in range(a.size):
-        a[i] *= b[i]
+def _pass_error_back(program: Any, index: Any, parameters: Any, memory: Any, da: Any) -> None:
+    """Through the weights of one layer to what went into it (B, I)."""
+    layer = line(program.layers, index)
+    rows, units = da.shape[0], layer[N_OUTPUTS]
+    weight = matrix(parameters, layer[WEIGHT], da.shape[1], units)
+    spare = vector(memory, program.spare, 0)
+    if index < program.layers.shape[0] - 1:
+        dz = matrix(memory, layer[ERROR], rows, units)
+        pass_back(layer[NARROW], dz, weight, da, spare)
+    else:
+        dz = matrix(memory, layer[ERROR], units, rows)
+        pass_back_scores(layer[NARROW], dz, weight, da, spare)

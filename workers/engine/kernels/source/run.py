@@ -21,7 +21,7 @@ from workers.engine.kernels.program import (
     WEIGHT,
 )
 from workers.engine.kernels.source.descent import adam, decay, descend, descend_with_momentum
-from workers.engine.kernels.source.jit import cast, constant, inlined, matrix, vector
+from workers.engine.kernels.source.jit import cast, constant, inlined, line, matrix, vector
 from workers.engine.kernels.source.objectives import (
     binary_cross_entropy,
     mean_squared_error,
@@ -29,6 +29,7 @@ from workers.engine.kernels.source.objectives import (
     softmax_cross_entropy,
 )
 from workers.engine.kernels.source.passes import backward, forward
+from workers.engine.kernels.source.registers import load, store, width
 
 _zero = constant(0.0)
 _one = constant(1.0)
@@ -77,9 +78,9 @@ def _take_batch(program: Any, rows: Any, order: Any, batch: Any, scratch: Any) -
         x = matrix(rows.X, start * columns, count, columns)
     else:
         for r in range(count):
-            row = order[start + r]
-            for j in range(columns):
-                x[r, j] = rows.X[row, j]
+            row = line(rows.X, order[start + r])
+            for j in range(0, columns, width(x)):
+                store(line(x, r), j, load(row, j))
     _take_targets(program, rows, order, start, count, scratch)
     weights = vector(memory, program.weights, min(count, rows.weights.size))
     for r in range(weights.size):
@@ -91,33 +92,34 @@ def _take_batch(program: Any, rows: Any, order: Any, batch: Any, scratch: Any) -
 def _take_targets(
     program: Any, rows: Any, order: Any, start: Any, count: Any, scratch: Any
 ) -> None:
+    """As (K, B); or labels as numbers (B,)."""
     columns = rows.targets.shape[1]
-    targets = matrix(scratch.memory, program.targets, count, columns)
+    targets = matrix(scratch.memory, program.targets, columns, count)
+    labels = vector(scratch.memory, program.targets, count)
     for r in range(count):
         row = order[start + r] if order.size else start + r
         if rows.labels.size:
-            scratch.labels[r] = rows.labels[row]
+            labels[r] = cast(rows.labels[row], labels[r])
         for k in range(columns):
-            targets[r, k] = rows.targets[row, k]
+            targets[k, r] = rows.targets[row, k]
 
 
 @inlined
 def _loss(program: Any, count: Any, scratch: Any) -> Any:
-    """The mean loss of the batch; its gradient is left as the error of the output layer."""
+    """The mean loss of the batch; its gradient is left as the error of the output layer (K, B)."""
     memory = scratch.memory
-    layer = program.layers[program.layers.shape[0] - 1]
+    layer = line(program.layers, program.layers.shape[0] - 1)
     units = layer[N_OUTPUTS]
-    scores = matrix(memory, layer[OUTPUT], count, units)
-    error = matrix(memory, layer[ERROR], count, units)
-    targets = matrix(memory, program.targets, count, units)
+    scores = matrix(memory, layer[OUTPUT], units, count)
+    error = matrix(memory, layer[ERROR], units, count)
+    targets = matrix(memory, program.targets, units, count)
     share = vector(memory, program.share, count)
     if program.loss == MSE:
         return mean_squared_error(scores, targets, share, error)
     if program.loss == BINARY_CROSS_ENTROPY:
-        terms = matrix(memory, program.terms, count, units)
-        return binary_cross_entropy(scores, targets, program.smoothing, share, error, terms)
-    terms = matrix(memory, program.terms, units + 2, count)
-    return softmax_cross_entropy(scores, scratch.labels, program.smoothing, share, error, terms)
+        return binary_cross_entropy(scores, targets, program.smoothing, share, error)
+    labels = vector(memory, program.targets, count)
+    return softmax_cross_entropy(scores, labels, program.smoothing, share, error)
 
 
 @inlined
@@ -145,7 +147,7 @@ def _add_penalties(program: Any, w: Any, gradient: Any) -> None:
         l2 = cast(program.penalties[index, 1], w[0])
         if l1 == _zero(l1) and l2 == _zero(l2):
             continue
-        layer = program.layers[index]
+        layer = line(program.layers, index)
         start, size = layer[WEIGHT], layer[N_INPUTS] * layer[N_OUTPUTS]
         weight, g = vector(w, start, size), vector(gradient, start, size)
         for i in range(size):

@@ -1,7 +1,7 @@
-"""Exponential functions in both precisions, of operations that a processor has for vectors.
+"""Exponential functions of registers, in both precisions.
 
-A library's own are called number by number; these run on 8 or 16 at a time. Each is right to some
-units in the last place, goes to the limits it should at both ends, and keeps a NaN.
+A library's own are called number by number; these take a register of `lanes` at a time. Each is
+right to some units in the last place, goes to the limits it should at both ends, and keeps a NaN.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 from numba import types
 from numba.extending import overload
 
@@ -20,6 +19,16 @@ from workers.engine.kernels.source.jit import (
     polynomial,
     power_of_two,
 )
+from workers.engine.kernels.source.lanes import (
+    choose,
+    each_by,
+    larger,
+    magnitude,
+    nearest,
+    smaller,
+)
+
+_erfc = each_by("erfc")
 
 _LN_2 = math.log(2.0)
 # ln 2 in two parts, the first so short that its product with an exponent is exact.
@@ -78,29 +87,29 @@ _scaled_erfc = polynomial(
 @inlined
 def _reduced(x: Any) -> Any:
     """N whole and r, |r| <= ln(2) / 2, with x = n ln(2) + r."""
-    n = np.rint(x * _log2_e(x))
+    n = nearest(x * _log2_e(x))
     return n, (x - n * _ln_2_high(x)) - n * _ln_2_low(x)
 
 
 @inlined
 def exp(x: Any) -> Any:
     """The exponential, as 2^n times that of r."""
-    bounded = min(max(x, _lowest(x)), _highest(x))
+    bounded = smaller(larger(x, _lowest(x)), _highest(x))
     n, r = _reduced(bounded)
     # In two factors: the power can lie beyond the numbers where the product does not.
-    first = np.rint(n * _half(x))
+    first = nearest(n * _half(x))
     result = (r * _exponential_series(r) + _one(x)) * power_of_two(first) * power_of_two(n - first)
-    return result if x == x else x
+    return choose(x == x, result, x)
 
 
 @inlined
 def expm1(x: Any) -> Any:
     """exp(x) - 1 for x <= 0, right also where it is close to 0."""
-    bounded = max(x, _lowest(x))
+    bounded = larger(x, _lowest(x))
     n, r = _reduced(bounded)
-    scale = power_of_two(max(n, _lost(x)))
+    scale = power_of_two(larger(n, _lost(x)))
     result = scale * (r * _exponential_series(r)) + (scale - _one(x))
-    return result if x == x else x
+    return choose(x == x, result, x)
 
 
 @inlined
@@ -109,11 +118,11 @@ def log(x: Any) -> Any:
     n = exponent_of(x)
     m = x * power_of_two(-n)
     upper = m > _sqrt_2(x)
-    m = m * _half(x) if upper else m
-    n = n + _one(x) if upper else n
+    m = choose(upper, m * _half(x), m)
+    n = choose(upper, n + _one(x), n)
     s = (m - _one(x)) / (m + _one(x))
     result = n * _ln_2(x) + _two(x) * s * _atanh_series(s * s)
-    return result if x < _infinity(x) else x
+    return choose(x < _infinity(x), result, x)
 
 
 @inlined
@@ -126,9 +135,9 @@ def log1p(x: Any) -> Any:
 @inlined
 def tanh(x: Any) -> Any:
     """Return, of |x|, -e / (2 + e) with e = exp(-2 |x|) - 1, and the sign of x."""
-    e = expm1(-_two(x) * abs(x))
+    e = expm1(-_two(x) * magnitude(x))
     t = -e / (_two(x) + e)
-    return t if x >= _zero(x) else -t
+    return choose(x >= _zero(x), t, -t)
 
 
 @inlined
@@ -140,24 +149,24 @@ def logistic(x: Any) -> Any:
 @inlined
 def softplus(x: Any) -> Any:
     """log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|))."""
-    rest = log1p(exp(-abs(x)))
-    return x + rest if x > _zero(x) else rest
+    rest = log1p(exp(-magnitude(x)))
+    return choose(x > _zero(x), x + rest, rest)
 
 
 def normal_cdf(x: Any) -> Any:
     """Phi(x), the probability that a standard normal variable is below x."""
-    return 0.5 * math.erfc(-x / math.sqrt(2.0))
+    raise NotImplementedError
 
 
 @overload(normal_cdf, fastmath={"contract", "nsz"})
 def _normal_cdf(x: Any) -> Any:
-    if x == types.float64:
-        return normal_cdf
+    def in_double_precision(x: Any) -> Any:
+        return _half(x) * _erfc(-x * _sqrt_half(x))
 
     def in_single_precision(x: Any) -> Any:
-        y = abs(x) * _sqrt_half(x)
+        y = magnitude(x) * _sqrt_half(x)
         t = _two(x) / (_two(x) + y)
         tail = _half(x) * exp(-y * y) * t * _scaled_erfc(t)
-        return tail if x < _zero(x) else _one(x) - tail
+        return choose(x < _zero(x), tail, _one(x) - tail)
 
-    return in_single_precision
+    return in_double_precision if x.dtype == types.float64 else in_single_precision

@@ -40,7 +40,7 @@ MAX_PRODUCTS = 25 * 10**8
 """Multiply-adds of a forward pass of the rows that train, through all members: a third of a second
 of a core for an epoch."""
 
-MAX_ALL_PRODUCTS = 10**11
+MAX_ALL_PRODUCTS = 6 * 10**10
 """Of all epochs."""
 
 MIN_EPOCHS, MAX_EPOCHS = 24, 256

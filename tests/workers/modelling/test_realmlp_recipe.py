@@ -29,7 +29,7 @@ from workers.tabular.spec import PreprocessingSpec
 DATA = ingested(PENGUINS)
 
 
-def realmlp(target: str = "y", rows: int = 2_000, levels: int = 4, **wish: Any) -> ModelPlan:
+def realmlp(target: str = "y", rows: int = 4_000, levels: int = 4, **wish: Any) -> ModelPlan:
     wished = ModelWish(target=target, network="realmlp", **wish)
     return resolve(wished, profile_of(rows, 3, levels))
 
@@ -53,6 +53,22 @@ def test_activation_and_rate_are_those_of_the_task(
     scale = plan.network.layers[0]
     assert isinstance(scale, ScaleSpec)
     assert scale.factor * optimizer.learning_rate == pytest.approx(6 * rate, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("rows", "dropout", "decay", "share"), [(3_999, 0.4, 0.1, 0.25), (4_000, 0.15, 0.02, 1.0)]
+)
+def test_few_rows_are_learned_more_slowly_and_held_back_more(
+    rows: int, dropout: float, decay: float, share: float
+) -> None:
+    plan = realmlp(rows=rows)
+    rates = [layer.rate for layer in plan.network.layers if isinstance(layer, DropoutSpec)]
+    assert rates == [dropout] * 3
+    optimizer = plan.training.optimizer
+    assert isinstance(optimizer, AdamWSpec)
+    assert optimizer.weight_decay == decay
+    assert optimizer.learning_rate == pytest.approx(share * 0.07 / math.sqrt(128), rel=1e-3)
+    assert f"Dropout {dropout:g}." in plan.reasons
 
 
 def test_numbers_are_scaled_robustly_and_clipped_without_bins() -> None:

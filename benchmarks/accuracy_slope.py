@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workers.computing import kernels_for
-from workers.engine.training import TrainingState, train
+from workers.fit import Fit, initial_states
 from workers.modelling.estimator import prepare
 from workers.modelling.plan import ModelWish
 from workers.modelling.recipes import resolve
@@ -60,11 +60,10 @@ def _fit(
     wish = ModelWish(target=target, task=table.task, network=recipe, seed=seed)
     plan = resolve(wish, profile)
     prepared = prepare(stored, plan)
-    state = TrainingState.initial(prepared.network, plan.training, seed)
-    kernels = kernels_for("cpu")
-    for _ in train(prepared.network, state, prepared.data, plan.training, seed, kernels=kernels):
+    fit = Fit(prepared, plan.training, seed, initial_states(prepared, plan.training, seed))
+    for _ in fit.epochs(kernels_for("cpu")):
         pass
-    return prepared.fitted(state.final_parameters(plan.training))
+    return fit.fitted(fit.final_parameters())
 
 
 def _stored(table: Table) -> tuple[pa.Table, TableProfile]:

@@ -27,7 +27,7 @@ from workers.engine.backend import dtype_of
 from workers.engine.cost import estimate
 from workers.engine.speed import measure, seconds_per_epoch
 from workers.engine.training import TrainingData, TrainingState, train
-from workers.modelling.codec import state_to_bytes
+from workers.modelling.codec import states_to_bytes
 
 if TYPE_CHECKING:
     from benchmarks.footprint_cases import Case
@@ -80,7 +80,7 @@ def _train(case: Case, n_epochs: int) -> float:
         if progress.report is not None:
             marks.append(time.process_time())
             if marks[-1] - marks[0] > MEASURED_S and len(marks) > 3:
-                state_to_bytes(state, network.layout)
+                states_to_bytes([state], network.layout)
                 break
     return statistics.median(np.diff(marks))
 

@@ -62,7 +62,7 @@ class Attempt:
         prepared = self._prepare()
         release_memory()
         beginning = beginning_of(claim, prepared)
-        fit = Fit(claim.spec, prepared, beginning.state)
+        fit = Fit(prepared, training, claim.spec.seed, beginning.states)
         events = beginning.events + (_warnings(prepared) if claim.attempt == 1 else ())
         pace = Pace(claim, fit, self.clock)
         saving = Saving(

@@ -11,11 +11,13 @@ import numpy as np
 from service.usecases.claims import NewEvent
 from workers.engine import optimizers
 from workers.engine.training import TrainingState
+from workers.fit import initial_states
 from workers.modelling.checkpoint_weights import parameters_of
 from workers.modelling.codec import (
     CodecError,
     folds_from_state,
-    state_from_bytes,
+    stacked,
+    states_from_bytes,
     weights_from_state,
     weights_to_bytes,
 )
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from workers.engine.network import Network
     from workers.engine.spec import TrainingSpec
     from workers.modelling.estimator import Prepared
+
+States = tuple[TrainingState, ...]
 
 _log = logging.getLogger(__name__)
 
@@ -40,9 +44,9 @@ class BeginningError(Exception):
 
 @dataclass(frozen=True)
 class Beginning:
-    """A state to train from, and what is to be told of how it came about."""
+    """The members' states to train from, and what is to be told of how they came about."""
 
-    state: TrainingState
+    states: tuple[TrainingState, ...]
     events: tuple[NewEvent, ...] = ()
     folds: tuple[dict[str, Any], ...] = ()
     """What was found in the folds that earlier attempts have finished."""
@@ -61,7 +65,7 @@ def beginning_of(claim: Claim, prepared: Prepared) -> Beginning:
     if claim.checkpoint is None:
         return _first(claim, prepared)
     try:
-        state = state_from_bytes(claim.checkpoint.state)
+        states = states_from_bytes(claim.checkpoint.state)
         folds = folds_from_state(claim.checkpoint.state)
     except CodecError as error:
         # The bytes are what was saved, by another version. Nothing is lost but time: the same
@@ -74,65 +78,73 @@ def beginning_of(claim: Claim, prepared: Prepared) -> Beginning:
             checkpoint_id=claim.checkpoint.id,
         )
         first = _first(claim, prepared)
-        return Beginning(first.state, (told, *first.events))
-    return Beginning(state, (_going_on(state),), tuple(folds))
+        return Beginning(first.states, (told, *first.events))
+    return Beginning(states, (_going_on(states),), tuple(folds))
 
 
 def _first(claim: Claim, prepared: Prepared) -> Beginning:
-    """The state before the run's own first step."""
+    """The states before the run's own first step."""
     parent = claim.parent
     if parent is None:
-        return _verified(claim, prepared, TrainingState.initial(*_start(claim, prepared)))
+        return _verified(claim, prepared, _fresh(claim, prepared))
     try:
         if parent.mode == "warm_start":
             return _verified(claim, prepared, _warm(claim, prepared, parent))
-        state = _continued(claim, prepared, parent)
+        states = _continued(claim, prepared, parent)
     except CodecError as error:
         _log.warning("%s: no beginning, %s", claim.run_id, error)
         detail = "The parent's checkpoint does not fit this run, or is of a format not read here."
         raise BeginningError("checkpoint_unreadable", detail) from None
-    return Beginning(state, (_going_on(state, of=f" of {parent.run_id}"),))
+    return Beginning(states, (_going_on(states, of=f" of {parent.run_id}"),))
 
 
-def _start(claim: Claim, prepared: Prepared) -> tuple[Network, TrainingSpec, int]:
-    return prepared.network, claim.spec.training, claim.spec.seed
+def _fresh(claim: Claim, prepared: Prepared) -> States:
+    return initial_states(prepared, claim.spec.training, claim.spec.seed)
 
 
-def _verified(claim: Claim, prepared: Prepared, state: TrainingState) -> Beginning:
-    """The state, with the weights of epoch 0 as they were saved if that was done already."""
+def _verified(claim: Claim, prepared: Prepared, states: States) -> Beginning:
+    """The states, with the weights of epoch 0 as they were saved if that was done already."""
     saved = claim.initial_weights
-    if saved is None or weights_to_bytes(prepared.network, state.parameters) == saved:
-        return Beginning(state)
+    parameters = stacked([state.parameters for state in states])
+    if saved is None or weights_to_bytes(prepared.network, parameters) == saved:
+        return Beginning(states)
     # Another version's seed. The saved ones are the run's: its owner may have taken them already.
     told = _log_event(
         "The seed gives other weights by now: going on with those that were saved at epoch 0.",
         "initial_weights_differ",
         level="warning",
     )
-    return Beginning(_with_weights(state, prepared, saved), (told,))
+    return Beginning(_with_weights(states, prepared, saved), (told,))
 
 
-def _warm(claim: Claim, prepared: Prepared, parent: ParentState) -> TrainingState:
-    """A fresh state with the parent's weights. CodecError where they are another network's."""
-    state = TrainingState.initial(*_start(claim, prepared))
+def _warm(claim: Claim, prepared: Prepared, parent: ParentState) -> States:
+    """Fresh states with the parent's weights. CodecError where they are other networks'."""
     weights = parent.weights or weights_from_state(parent.state or b"")
-    return _with_weights(state, prepared, weights)
+    return _with_weights(_fresh(claim, prepared), prepared, weights)
 
 
-def _with_weights(state: TrainingState, prepared: Prepared, weights: bytes) -> TrainingState:
-    parameters = parameters_of(weights, prepared.network)
-    for vector in (state.parameters, state.epoch_parameters, state.average):
-        if vector is not None:
-            vector[...] = parameters
-    return state
+def _with_weights(states: States, prepared: Prepared, weights: bytes) -> States:
+    for state, parameters in zip(
+        states, parameters_of(weights, prepared.network, len(states)), strict=True
+    ):
+        for vector in (state.parameters, state.epoch_parameters, state.average):
+            if vector is not None:
+                vector[...] = parameters
+    return states
 
 
-def _continued(claim: Claim, prepared: Prepared, parent: ParentState) -> TrainingState:
-    """The parent's state, ready for what this run's specification has otherwise. CodecError."""
+def _continued(claim: Claim, prepared: Prepared, parent: ParentState) -> States:
+    """The parent's states, ready for what this run's specification has otherwise. CodecError."""
     if parent.state is None:
         return _warm(claim, prepared, parent)
     training = claim.spec.training
-    state = state_from_bytes(parent.state)
+    states = states_from_bytes(parent.state)
+    if len(states) != training.members:
+        raise CodecError("an ensemble of another size")
+    return tuple(_ready(state, prepared, training) for state in states)
+
+
+def _ready(state: TrainingState, prepared: Prepared, training: TrainingSpec) -> TrainingState:
     if state.parameters.shape != (prepared.network.n_parameters,) or state.divergence is not None:
         raise CodecError("a state that this run cannot go on from")
     if state.stop_reason == "early_stopping":
@@ -162,11 +174,10 @@ def _keep_best(state: TrainingState, training: TrainingSpec) -> None:
         state.best_value, state.best_epoch, state.bad_epochs = None, 0, 0
 
 
-def _going_on(state: TrainingState, of: str = "") -> NewEvent:
-    place = f"epoch {state.epoch}, step {state.step}"
-    return _log_event(
-        f"Going on after {place}{of}.", "going_on", epoch=state.epoch, step=state.step
-    )
+def _going_on(states: States, of: str = "") -> NewEvent:
+    epoch, step = max(state.epoch for state in states), max(state.step for state in states)
+    place = f"epoch {epoch}, step {step}"
+    return _log_event(f"Going on after {place}{of}.", "going_on", epoch=epoch, step=step)
 
 
 def _log_event(

@@ -140,6 +140,6 @@ def _model_parts(fitted: FittedModel, figures: Mapping[str, Any]) -> ModelParts:
         task=fitted.task,
         features=tuple((feature.name, feature.type) for feature in fitted.features),
         classes=fitted.classes,
-        parameters=fitted.network.n_parameters,
+        parameters=fitted.parameters.size,
         metrics={f"val_{name}": f for name, f in validation.items() if isinstance(f, float)},
     )

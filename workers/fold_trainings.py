@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from service.usecases.claims import NewEvent
 from workers.endings import Interruption
 from workers.engine.kernels.contract import Kernels
-from workers.engine.training import TrainingState, train
+from workers.fit import Fit, initial_states
 from workers.modelling.folds import Folds, FoldTraining, failed, summary
 from workers.pace import Pace
 from workers.recorder import Recorder
@@ -17,8 +17,6 @@ from workers.tabular.errors import TableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from workers.fit import Fit
 
 _NO_MEMORY = "There was no memory for it."
 _STOPPED = "The run was stopped before the folds that are missing."
@@ -83,27 +81,20 @@ class FoldTrainings:
         # Where a budget ended the run's own training, the folds have as many epochs as it had.
         is_cut = ended.stop_reason is None
         most = ended.epoch if is_cut else plan.training.epochs
-        state = TrainingState.initial(prepared.network, plan.training, plan.seed)
-        steps = train(
-            prepared.network,
-            state,
-            prepared.data,
-            plan.training,
-            plan.seed,
-            kernels=self.kernels,
-        )
-        for _ in steps:
+        states = initial_states(prepared, plan.training, plan.seed)
+        fit = Fit(prepared, plan.training, plan.seed, states)
+        for _ in fit.epochs(self.kernels):
             interruption = self.look()
             if interruption is not None:
                 return interruption
-            self.pace.folds_done = it.fold - 1 + min(1.0, state.epoch / most)
+            self.pace.folds_done = it.fold - 1 + min(1.0, fit.epoch / most)
             self.recorder.keep_up(ended)
-            if is_cut and state.epoch >= most:
+            if is_cut and fit.epoch >= most:
                 break
-        if state.divergence is not None:
-            return failed(it.fold, f"Training diverged in epoch {state.divergence.epoch}.")
-        parameters = state.final_parameters(plan.training)
-        return it.figures(parameters, epochs=state.epoch, best_epoch=state.best_epoch or None)
+        if fit.divergence is not None:
+            return failed(it.fold, f"Training diverged in epoch {fit.divergence.epoch}.")
+        parameters = fit.final_parameters()
+        return it.figures(parameters, epochs=fit.epoch, best_epoch=fit.best_epoch or None)
 
 
 def _told(error: TableError | MemoryError) -> str:

@@ -10,7 +10,7 @@ from benchmarks.contenders.stopwatch import TimedEpochs, timed
 from workers.engine.network import Network
 from workers.engine.spec import DenseSpec, NetworkSpec, SoftmaxCrossEntropySpec, TrainingSpec
 from workers.engine.training import TrainingData, TrainingState, train
-from workers.modelling.codec import state_to_bytes
+from workers.modelling.codec import states_to_bytes
 from workers.modelling.epoch_measure import epoch_measure
 from workers.modelling.targets import ClassTarget
 from workers.runner import CHECKPOINT_S
@@ -70,7 +70,7 @@ def _bare(shape: Shape, data: TrainingData, kernels: str) -> TimedEpochs:
 def _served(shape: Shape, data: TrainingData) -> TimedEpochs:
     network, state, reports = _training(shape, data, SERVED)
     train_on = timed(lambda epochs: list(islice(reports, epochs)))
-    write = timed(lambda _: state_to_bytes(state, network.layout))
+    write = timed(lambda _: states_to_bytes([state], network.layout))
 
     def run(epochs: int) -> float:
         spent_s = train_on(epochs)

@@ -13,6 +13,7 @@ from workers.engine.spec import (
     BatchSize,
     ClassWeights,
     EarlyStoppingSpec,
+    EnsembleSize,
     Epochs,
     Loss,
     Optimizer,
@@ -65,6 +66,7 @@ class TrainingWish(Wire):
     sample_weight: ColumnName | None = None
     shuffle: bool = True
     precision: OrAuto[Precision] = "auto"
+    members: OrAuto[EnsembleSize] = "auto"
     checkpoint_every: OrAuto[Epochs | None] = "auto"
     """A checkpoint after every so many epochs, besides the usual ones; null: the usual ones alone.
     "auto" is null, and for a continued run what its parent had."""

@@ -91,7 +91,7 @@ def _on_table(plan: ModelPlan, profile: TableProfile, speed: Speed | None) -> Ne
             )
             for layer in network.summary()
         ],
-        parameters=network.n_parameters,
+        parameters=plan.training.members * network.n_parameters,
         memory_bytes=estimate.memory_bytes,
         flops_per_epoch=estimate.flops_per_epoch,
         seconds_per_epoch=None

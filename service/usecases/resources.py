@@ -61,7 +61,10 @@ def needs(plan: ModelPlan, profile: TableProfile, speed: Mapping[str, float] | N
         memory_bytes=memories * cost.estimate(network, training, n_rows, n_validation).memory_bytes,
         # The loss is a layer, too, as far as calls are counted.
         layers=len(network.layers) + 1,
-        steps=trainings * training.epochs * math.ceil(n_rows / training.batch_size),
+        steps=trainings
+        * training.members
+        * training.epochs
+        * math.ceil(n_rows / training.batch_size),
         cpu_seconds=None
         if known is None
         else trainings

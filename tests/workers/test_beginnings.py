@@ -23,7 +23,7 @@ from tests.workers.attempts import (
     train,
 )
 from workers.engine import training
-from workers.modelling.codec import FORMAT, state_from_bytes
+from workers.modelling.codec import FORMAT, states_from_bytes
 
 if TYPE_CHECKING:
     from service.schemas.runs import Run
@@ -220,7 +220,7 @@ def test_a_finished_run_keeps_its_state_beside_its_weights(world: World) -> None
     run = train(world, create(world, **SPEC))
     state = parent_of(world, run).state
     assert state is not None
-    assert state_from_bytes(state).epoch == 20
+    assert states_from_bytes(state)[0].epoch == 20
     assert kinds(world, run.id) == ["final", "initial"]
 
 

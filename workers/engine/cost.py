@@ -46,18 +46,22 @@ class Cost:
 
 
 def estimate(network: Network, spec: TrainingSpec, n_rows: int, n_validation: int = 0) -> Cost:
-    """The cost of training on n_rows rows; operations are those of the products alone."""
+    """The cost of training on n_rows rows; operations are those of the products alone.
+
+    Of the members of an ensemble each has all that but the data.
+    """
     itemsize = dtype_of(spec.precision).itemsize
-    kept = _kept_numbers(network, spec)
-    memory = itemsize * (kept + sum(_working_numbers(network, spec)))
-    memory += _data_bytes(network, spec, n_rows) + _batch_bytes(network, spec, n_rows)
+    kept = spec.members * _kept_numbers(network, spec)
+    memory = itemsize * (kept + spec.members * sum(_working_numbers(network, spec)))
+    memory += _data_bytes(network, spec, n_rows)
+    memory += spec.members * _batch_bytes(network, spec, n_rows)
     passing = itemsize * CHECKPOINT_COPIES * kept
     if n_validation:
         memory += _validation_bytes(network, spec, n_validation)
     if n_validation >= PORTION:
         passing = max(passing, _PROBE_BYTES * network.n_parameters)
     memory += passing
-    return Cost(memory_bytes=memory, flops_per_epoch=flops_per_row(network) * n_rows)
+    return Cost(memory_bytes=memory, flops_per_epoch=spec.members * flops_per_row(network) * n_rows)
 
 
 def flops_per_row(network: Network) -> int:
@@ -107,7 +111,7 @@ def _data_bytes(network: Network, spec: TrainingSpec, n_rows: int) -> int:
     found += _target_bytes(network, spec) * n_rows
     if spec.class_weight is not None or spec.sample_weight is not None:
         found += itemsize * n_rows
-    return found + (_INDEX_BYTES * n_rows if spec.shuffle else 0)
+    return found + (spec.members * _INDEX_BYTES * n_rows if spec.shuffle else 0)
 
 
 def _validation_bytes(network: Network, spec: TrainingSpec, n_rows: int) -> int:

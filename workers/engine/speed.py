@@ -80,9 +80,13 @@ class Speed:
 def seconds_per_epoch(
     network: Network, spec: TrainingSpec, n_rows: int, speed: Speed, n_validation: int = 0
 ) -> float:
-    """The time of an epoch of n_rows rows, with the look at the rows for validation after it."""
+    """The time of an epoch of n_rows rows, with the look at the rows for validation after it.
+
+    Members of an ensemble share what a step op by op costs besides arithmetic.
+    """
     batches = math.ceil(n_rows / spec.batch_size)
-    per_step = speed.step_s if chunk_plan.covers(network, spec) else speed.call_s
+    is_covered = chunk_plan.covers(network, spec)
+    per_step = spec.members * speed.step_s if is_covered else speed.call_s
     work = n_rows * _row_work(network) + _update_work(network, spec, batches)
     work += n_validation * (_row_work(network) - flops_per_row(network) * 2 // 3)
     if isinstance(spec.optimizer, LbfgsSpec):
@@ -90,7 +94,8 @@ def seconds_per_epoch(
     if spec.precision == "float64":
         work *= 2
     calls_s = batches * (len(network.layers) + 1) * per_step
-    return work / speed.flops_per_s + calls_s + speed.epoch_s * (2 if n_validation else 1)
+    ends_s = speed.epoch_s * (2 if n_validation else 1)
+    return spec.members * (work / speed.flops_per_s + ends_s) + calls_s
 
 
 def measure(kernels: Kernels) -> Speed:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 UNITS = 128
 FEW_ROWS = 4_000
+ENSEMBLE = 4
+MAX_ROWS_FOR_ENSEMBLE = 5_000
+"""Four seeds are four times the work, and gain what chance makes of few rows."""
 MIN_STEPS = 1_000
 MIN_EPOCHS, MAX_EPOCHS = 64, 256
 MAX_BATCH = 256
@@ -141,9 +144,15 @@ def _training(
         ),
         "schedule": ConstantSchedule() if is_lbfgs else OneCycleSchedule(),
         "early_stopping": EarlyStoppingSpec(patience=patience) if has_validation else None,
+        "members": ENSEMBLE if against.n_rows < MAX_ROWS_FOR_ENSEMBLE and not is_lbfgs else 1,
     }
 
     def reasons() -> Iterator[str]:
+        if found["members"] == ENSEMBLE and "members" not in wish.training:
+            yield (
+                f"{ENSEMBLE} networks of as many seeds answer together, as {against.n_rows} rows "
+                f"are fewer than {MAX_ROWS_FOR_ENSEMBLE}."
+            )
         if "optimizer" not in wish.training:
             yield against.reason(f"Weight decay {against.decay:g}")
         if "epochs" not in wish.training:

@@ -8,32 +8,37 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from workers.modelling.codec import CodecError, state_from_bytes
+from workers.modelling.codec import CodecError, named, states_from_bytes
 
 if TYPE_CHECKING:
     from workers.engine.network import Network
     from workers.engine.tensors import Array
 
 
-def parameters_of(checkpoint: bytes, network: Network) -> Array:
-    """The parameters (P,) in float64. CodecError unless they are exactly the network's."""
+def parameters_of(checkpoint: bytes, network: Network, members: int = 1) -> Array:
+    """The parameters (M, P) of all members in float64.
+
+    CodecError unless they are exactly those of so many such networks.
+    """
     try:
-        parameters = state_from_bytes(checkpoint).parameters
+        states = states_from_bytes(checkpoint)
     except CodecError:
-        return _by_name(checkpoint, network)
-    if parameters.shape != (network.n_parameters,):
-        raise CodecError("the parameters of another network")
-    return parameters.astype(np.float64)
+        return _by_name(checkpoint, network, members)
+    shapes = {state.parameters.shape for state in states}
+    if len(states) != members or shapes != {(network.n_parameters,)}:
+        raise CodecError("the parameters of other networks")
+    return np.stack([state.parameters for state in states]).astype(np.float64)
 
 
-def _by_name(weights: bytes, network: Network) -> Array:
+def _by_name(weights: bytes, network: Network, members: int) -> Array:
     try:
         tensors = safetensors.numpy.load(weights)
     except (safetensors.SafetensorError, ValueError) as error:
         raise CodecError(f"not readable: {error!r}") from error
-    if {name: tensor.shape for name, tensor in tensors.items()} != network.layout.shapes:
-        raise CodecError("the tensors of another network")
-    flat: Array = np.empty(network.n_parameters)
-    for name, view in network.layout.views(flat).items():
+    found: Array = np.empty((members, network.n_parameters))
+    views = named(network.layout, found if members > 1 else found[0])
+    if {name: x.shape for name, x in tensors.items()} != {n: x.shape for n, x in views.items()}:
+        raise CodecError("the tensors of other networks")
+    for name, view in views.items():
         view[...] = tensors[name]
-    return flat
+    return found

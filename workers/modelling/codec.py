@@ -45,15 +45,19 @@ if TYPE_CHECKING:
     from workers.engine.tensors import Array
 
 FORMAT = {"model": 2, "state": 3}
-"""The number of the layout below, by kind, with which everything is written."""
+"""The number of the layout below, by kind, with which everything of one network is written."""
 
-READABLE = {"model": (1, 2), "state": (2, 3)}
+ENSEMBLE_FORMAT = {"model": 3, "state": 4}
+"""That of an ensemble: each member's tensors behind `members.<k>.`, its scalars in a list."""
+
+READABLE = {"model": (1, 2, 3), "state": (2, 3, 4)}
 """The formats that are read, by kind. Format 1 had dense layers and one target alone; a state of
 it lacks what training keeps by now, and the training starts over. A state of format 2 did not name
 the tensors in its vectors."""
 
 _KEY = "slope"
 _TENSORS = "tensors"
+_MEMBERS = "members"
 _FOLDS = "folds"
 
 
@@ -62,13 +66,16 @@ class CodecError(Exception):
 
 
 def weights_to_bytes(network: Network, parameters: Array) -> bytes:
-    """The tensors of parameters (P,) alone, by the network's names: layers.0.weight and so on."""
-    return tensor_file(network.layout.views(np.ascontiguousarray(parameters)), None)
+    """The tensors of parameters alone, by the network's names: layers.0.weight and so on.
+
+    Those of an ensemble (M, P) have its member's number in front: members.0.layers.0.weight.
+    """
+    return tensor_file(named(network.layout, parameters), None)
 
 
 def model_to_bytes(fitted: FittedModel) -> bytes:
     """A model with everything that predicting needs."""
-    content = {
+    content: dict[str, Any] = {
         "target_name": fitted.target_name,
         "task": fitted.task,
         "network": asdict(fitted.network_spec),
@@ -77,8 +84,11 @@ def model_to_bytes(fitted: FittedModel) -> bytes:
         "reading": fitted.reading,
         "unread": fitted.unread,
     }
-    tensors = fitted.network.layout.views(fitted.parameters)
-    return tensor_file(tensors, _metadata("model", content))
+    tensors = named(fitted.network.layout, fitted.parameters)
+    if fitted.parameters.ndim == 1:
+        return tensor_file(tensors, _metadata("model", content))
+    content[_MEMBERS] = len(fitted.parameters)
+    return tensor_file(tensors, _metadata("model", content, ENSEMBLE_FORMAT))
 
 
 def model_from_bytes(data: bytes) -> FittedModel:
@@ -90,22 +100,31 @@ def model_from_bytes(data: bytes) -> FittedModel:
         raise CodecError(f"not a model: {error!r}") from error
 
 
-def state_to_bytes(
-    state: TrainingState, layout: Layout, folds: Sequence[Mapping[str, Any]] = ()
+def states_to_bytes(
+    states: Sequence[TrainingState], layout: Layout, folds: Sequence[Mapping[str, Any]] = ()
 ) -> bytes:
-    """A training's state, from which it goes on with the same bits; and where its tensors lie.
+    """The states of all members, to go on from with the same bits; and where their tensors lie.
 
     `folds` is what was found, as plain data, in those that are behind the run.
     """
-    content: dict[str, Any] = {**state.scalars(), _TENSORS: list(layout.shapes.items())}
+    content: dict[str, Any] = {_TENSORS: list(layout.shapes.items())}
     if folds:
         content[_FOLDS] = list(folds)
-    return tensor_file(state.arrays(), _metadata("state", content))
+    if len(states) == 1:
+        content |= states[0].scalars()
+        return tensor_file(states[0].arrays(), _metadata("state", content))
+    content[_MEMBERS] = [state.scalars() for state in states]
+    arrays = {
+        f"{_prefix(k)}{name}": array
+        for k, state in enumerate(states)
+        for name, array in state.arrays().items()
+    }
+    return tensor_file(arrays, _metadata("state", content, ENSEMBLE_FORMAT))
 
 
-def state_from_bytes(data: bytes) -> TrainingState:
-    """The state that `state_to_bytes` wrote. CodecError."""
-    return _state(*_unpack(data, "state"))
+def states_from_bytes(data: bytes) -> tuple[TrainingState, ...]:
+    """The states that `states_to_bytes` wrote. CodecError."""
+    return _states(*_unpack(data, "state"))
 
 
 def folds_from_state(data: bytes) -> list[dict[str, Any]]:
@@ -121,10 +140,10 @@ def weights_from_state(data: bytes) -> bytes:
     CodecError, also for a state of format 2, which does not name its tensors.
     """
     arrays, content = _unpack(data, "state")
-    state = _state(arrays, content)
+    judged = stacked([state.judged for state in _states(arrays, content)])
     try:
         layout = Layout({name: tuple(shape) for name, shape in content[_TENSORS]})
-        return tensor_file(layout.views(state.judged), None)
+        return tensor_file(named(layout, judged), None)
     except _WRONG_CONTENT as error:
         raise CodecError(f"does not name its tensors: {error!r}") from error
 
@@ -142,6 +161,39 @@ _LAYERS: tuple[type[Layer], ...] = (
     ScaleSpec,
 )
 _LAYER_OF = {layer.type: layer for layer in _LAYERS}
+
+
+def stacked(vectors: Sequence[Array]) -> Array:
+    """Parameters of all members: (P,) of one, (M, P) of an ensemble."""
+    return vectors[0] if len(vectors) == 1 else np.stack(vectors)
+
+
+def named(layout: Layout, parameters: Array) -> dict[str, NDArray[Any]]:
+    """Views of parameters (P,), or (M, P) of an ensemble, by the names of their tensors."""
+    if parameters.ndim == 1:
+        return dict(layout.views(np.ascontiguousarray(parameters)))
+    return {
+        f"{_prefix(k)}{name}": view
+        for k, member in enumerate(parameters)
+        for name, view in layout.views(np.ascontiguousarray(member)).items()
+    }
+
+
+def _prefix(member: int) -> str:
+    return f"{_MEMBERS}.{member}."
+
+
+def _of_member(arrays: Mapping[str, NDArray[Any]], member: int) -> dict[str, NDArray[Any]]:
+    prefix = _prefix(member)
+    return {n.removeprefix(prefix): array for n, array in arrays.items() if n.startswith(prefix)}
+
+
+def _states(
+    arrays: dict[str, NDArray[Any]], content: Mapping[str, Any]
+) -> tuple[TrainingState, ...]:
+    if _MEMBERS not in content:
+        return (_state(arrays, content),)
+    return tuple(_state(_of_member(arrays, k), own) for k, own in enumerate(content[_MEMBERS]))
 
 
 def _state(arrays: dict[str, NDArray[Any]], content: Mapping[str, Any]) -> TrainingState:
@@ -178,7 +230,11 @@ def _model(tensors: dict[str, NDArray[Any]], content: Mapping[str, Any]) -> Fitt
         task=content["task"],
         network_spec=spec,
         network=network,
-        parameters=_flat(network, tensors),
+        parameters=stacked(
+            [_flat(network, _of_member(tensors, k)) for k in range(content[_MEMBERS])]
+            if _MEMBERS in content
+            else [_flat(network, tensors)]
+        ),
         preprocessing=preprocessing,
         target=target,
         reading=content["reading"],
@@ -213,8 +269,10 @@ def _network_spec(plain: Mapping[str, Any]) -> NetworkSpec:
     return NetworkSpec(**{**plain, **parts})
 
 
-def _metadata(kind: str, content: Mapping[str, Any]) -> dict[str, str]:
-    plain = {"format": FORMAT[kind], "kind": kind, "content": content}
+def _metadata(
+    kind: str, content: Mapping[str, Any], formats: Mapping[str, int] = FORMAT
+) -> dict[str, str]:
+    plain = {"format": formats[kind], "kind": kind, "content": content}
     return {_KEY: json.dumps(plain, sort_keys=True, separators=(",", ":"))}
 
 

@@ -54,8 +54,10 @@ def coefficients(fitted: FittedModel) -> dict[str, Any]:
 def _is_linear(fitted: FittedModel) -> bool:
     """Whether the sum itself is the answer, its log-odds or its logarithm."""
     spec = fitted.network_spec
-    # Dropout is there in training alone. A level's vector is no input that could be named.
-    if spec.members > 1 or spec.numeric_embeddings is not None:
+    # Dropout is there in training alone. A level's vector is no input that could be named. Of
+    # several networks the mean is taken of probabilities, which no sum of inputs gives.
+    is_one = spec.members == 1 and fitted.parameters.ndim == 1
+    if not is_one or spec.numeric_embeddings is not None:
         return False
     if spec.embeddings or not all(isinstance(layer, DropoutSpec) for layer in spec.layers):
         return False

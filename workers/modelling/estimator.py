@@ -84,7 +84,7 @@ class Prepared:
     """The columns of the table that are neither features nor targets."""
 
     def fitted(self, parameters: Array) -> FittedModel:
-        """The model with these parameters (P,), which are copied."""
+        """The model with these parameters (P,), of an ensemble (M, P), which are copied."""
         return FittedModel(
             target_name=self.plan.target,
             task=self.plan.task,

@@ -72,7 +72,8 @@ class Predictions:
 class FittedModel:
     """The network's parameters (P,), with what stands before it and behind it.
 
-    Safe to use from many threads.
+    Of an ensemble they are (M, P), and it answers by the mean of its members' answers: values, or
+    probabilities (Lakshminarayanan et al. 2017). Safe to use from many threads.
     """
 
     target_name: TargetNames
@@ -88,7 +89,7 @@ class FittedModel:
     """The other columns of its table, which requests may hold and which it does not read."""
     _reader: InputReader = field(init=False, repr=False)
     _warnings: CellWarnings = field(init=False, repr=False)
-    _idle: deque[ForwardPass] = field(init=False, repr=False, default_factory=deque)
+    _idle: deque[tuple[ForwardPass, ...]] = field(init=False, repr=False, default_factory=deque)
 
     def __post_init__(self) -> None:
         object.__setattr__(
@@ -131,11 +132,16 @@ class FittedModel:
         """The network's answers (N, K) for inputs (N, I)."""
         # A forward pass works on memory of its own: each is lent to one thread at a time.
         try:
-            forward = self._idle.pop()
+            passes = self._idle.pop()
         except IndexError:
-            forward = ForwardPass(self.network, self.parameters)
-        answers = forward.run(X)[1]
-        self._idle.append(forward)
+            members = np.atleast_2d(self.parameters)
+            passes = tuple(ForwardPass(self.network, member) for member in members)
+        answers = passes[0].run(X)[1]
+        for forward in passes[1:]:
+            answers += forward.run(X)[1]
+        if len(passes) > 1:
+            answers /= len(passes)
+        self._idle.append(passes)
         return answers
 
     def _warned(self, answers: Predictions, named: Sequence[Collection[str]]) -> Predictions:

@@ -45,7 +45,7 @@ class FoldTraining:
     prepared: Prepared
 
     def figures(self, parameters: Array, *, epochs: int, best_epoch: int | None) -> Figures:
-        """How good a model with these parameters (P,) is on the fold, as plain data."""
+        """How good a model with these parameters is on the fold, as plain data."""
         prepared = self.prepared
         fitted = prepared.fitted(parameters)
         figuring = Figuring(fitted.target, fitted.target_name)

@@ -24,12 +24,14 @@ def check_size(
 ) -> None:
     """Note what is too large; the network is that of the most inputs."""
     trainings, memories = with_folds(division.spec)
+    trainings *= training.members
     steps = trainings * training.epochs * math.ceil(division.n_train / training.batch_size)
     if steps > limits.steps:
         detail = f"{steps} steps of training; the limit is {limits.steps}."
         findings.problem("/training/epochs", "too_many_steps", detail, limits.steps)
-    if network.n_parameters > limits.parameters:
-        note_parameters(f"{network.n_parameters} parameters", limits, findings)
+    n_parameters = training.members * network.n_parameters
+    if n_parameters > limits.parameters:
+        note_parameters(f"{n_parameters} parameters", limits, findings)
         return
     estimate = cost.estimate(network, training, division.n_train, division.n_validation)
     memory = memories * estimate.memory_bytes

@@ -132,11 +132,12 @@ def _parameters(prepared: Prepared, checkpoint: bytes | None) -> Array:
     if checkpoint is None:
         return prepared.network.initial_parameters(prepared.plan.seed, np.float64)
     try:
-        return parameters_of(checkpoint, prepared.network)
+        parameters: Array = parameters_of(checkpoint, prepared.network)[0]
     except CodecError as error:
-        detail = "The checkpoint's tensors are not those of this network."
+        detail = "The checkpoint's tensors are not those of this network, or of an ensemble of it."
         problem = PlanProblem("/checkpoint_id", "checkpoint_mismatch", detail)
         raise PlanError([problem]) from error
+    return parameters
 
 
 def _labels(prepared: Prepared) -> list[str] | None:

@@ -156,6 +156,9 @@ def _check_gradient_options(spec: TrainingSpec, findings: Findings) -> None:
         if getattr(spec, name) is not None:
             detail = "L-BFGS finds its step along the whole gradient: it cannot be clipped."
             findings.problem(f"/training/{name}", "not_with_lbfgs", detail)
+    if spec.members > 1:
+        detail = "L-BFGS searches along a line of its own: it trains one network at a time."
+        findings.problem("/training/members", "not_with_lbfgs", detail, 1)
 
 
 def _warn_of_nesterov(optimizer: SgdSpec, findings: Findings) -> None:

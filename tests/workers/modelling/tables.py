@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,7 +64,8 @@ def trained(data: Ingested, wish: ModelWish) -> Trained:
 
 
 def trained_plan(table: pa.Table, plan: ModelPlan) -> Trained:
-    """Train a plan, from the first epoch to the last."""
+    """Train a plan, from the first epoch to the last; of an ensemble the first member."""
+    plan = replace(plan, training=replace(plan.training, members=1))
     prepared = prepare(table, plan)
     state = TrainingState.initial(prepared.network, plan.training, plan.seed)
     steps = train(prepared.network, state, prepared.data, plan.training, plan.seed)

@@ -31,8 +31,8 @@ from workers.modelling.codec import (
     CodecError,
     model_from_bytes,
     model_to_bytes,
-    state_from_bytes,
-    state_to_bytes,
+    states_from_bytes,
+    states_to_bytes,
     weights_from_state,
     weights_to_bytes,
 )
@@ -79,7 +79,7 @@ def repacked(data: bytes, change: Any) -> bytes:
 
 
 def state_bytes(end: Trained) -> bytes:
-    return state_to_bytes(end.state, end.prepared.network.layout)
+    return states_to_bytes([end.state], end.prepared.network.layout)
 
 
 def test_weights_are_named_and_shaped_as_the_contract_says(end: Trained) -> None:
@@ -121,21 +121,21 @@ def test_a_training_goes_on_from_its_bytes_with_the_same_bits(
     prepared = prepare(DATA.table, plan)
     state = TrainingState.initial(prepared.network, plan.training, plan.seed)
     layout = prepared.network.layout
-    written = [state_to_bytes(state, layout)]
+    written = [states_to_bytes([state], layout)]
     for _ in train(prepared.network, state, prepared.data, plan.training, plan.seed):
-        written.append(state_to_bytes(state, layout))
+        written.append(states_to_bytes([state], layout))
     for bytes_ in written[:-1]:
-        resumed = state_from_bytes(bytes_)
+        [resumed] = states_from_bytes(bytes_)
         for _ in train(prepared.network, resumed, prepared.data, plan.training, plan.seed):
             pass
-        assert state_to_bytes(resumed, layout) == written[-1]
+        assert states_to_bytes([resumed], layout) == written[-1]
 
 
 def test_a_diverged_state_is_kept_with_where_it_left_the_numbers() -> None:
     wished = {"optimizer": SgdSpec(learning_rate=10.0, momentum=0.99), "epochs": 200}
     end = trained(DATA, ModelWish(target="body_mass_g", training=wished))
     assert end.state.stop_reason == "diverged"
-    read = state_from_bytes(state_bytes(end))
+    [read] = states_from_bytes(state_bytes(end))
     assert (read.stop_reason, read.divergence) == ("diverged", end.state.divergence)
 
 
@@ -143,7 +143,7 @@ def test_a_diverged_state_is_kept_with_where_it_left_the_numbers() -> None:
 def test_bytes_that_were_cut_are_refused(end: Trained, cut: int) -> None:
     for read, data in (
         (model_from_bytes, model_to_bytes(end.model)),
-        (state_from_bytes, state_bytes(end)),
+        (states_from_bytes, state_bytes(end)),
     ):
         with pytest.raises(CodecError):
             read(data[:cut])
@@ -151,7 +151,7 @@ def test_bytes_that_were_cut_are_refused(end: Trained, cut: int) -> None:
 
 def test_bytes_of_another_kind_or_format_are_refused(end: Trained) -> None:
     model, state = model_to_bytes(end.model), state_bytes(end)
-    for read, data in ((model_from_bytes, state), (state_from_bytes, model)):
+    for read, data in ((model_from_bytes, state), (states_from_bytes, model)):
         with pytest.raises(CodecError, match="expected"):
             read(data)
     newer = repacked(model, lambda _, metadata: metadata.update(format=3))
@@ -159,7 +159,7 @@ def test_bytes_of_another_kind_or_format_are_refused(end: Trained) -> None:
         model_from_bytes(newer)
     older = repacked(state, lambda _, metadata: metadata.update(format=1))
     with pytest.raises(CodecError, match="format 1"):
-        state_from_bytes(older)
+        states_from_bytes(older)
     with pytest.raises(CodecError, match="not readable"):
         model_from_bytes(weights_to_bytes(end.prepared.network, end.model.parameters))
 
@@ -200,7 +200,7 @@ def test_a_state_of_unlike_vectors_is_refused(end: Trained) -> None:
         tensors["parameters"] = tensors["parameters"][:-1].copy()
 
     with pytest.raises(CodecError):
-        state_from_bytes(repacked(state_bytes(end), shorter))
+        states_from_bytes(repacked(state_bytes(end), shorter))
 
 
 @pytest.mark.parametrize("ema_decay", [None, 0.9])
@@ -219,17 +219,17 @@ def test_a_state_of_format_2_goes_on_but_does_not_name_its_tensors(end: Trained)
         del metadata["content"]["tensors"]
 
     data = repacked(state_bytes(end), older)
-    assert state_bytes(end) == state_to_bytes(state_from_bytes(data), end.prepared.network.layout)
+    assert state_bytes(end) == states_to_bytes(states_from_bytes(data), end.prepared.network.layout)
     with pytest.raises(CodecError, match="name its tensors"):
         weights_from_state(data)
 
 
 def test_what_is_read_is_ones_own_to_change(end: Trained) -> None:
     data = state_bytes(end)
-    state = state_from_bytes(data)
+    [state] = states_from_bytes(data)
     before = deepcopy(state.parameters)
     state.parameters += 1.0
-    assert state_from_bytes(data).parameters.tobytes() == before.tobytes()
+    assert states_from_bytes(data)[0].parameters.tobytes() == before.tobytes()
 
 
 @pytest.mark.parametrize("target", ["species", ("body_mass_g", "bill_depth_mm")])

@@ -20,7 +20,7 @@ from workers.engine.spec import (
 )
 from workers.engine.training import TrainingState
 from workers.modelling.checkpoint_weights import parameters_of
-from workers.modelling.codec import CodecError, state_to_bytes, weights_to_bytes
+from workers.modelling.codec import CodecError, states_to_bytes, weights_to_bytes
 from workers.modelling.estimator import prepare
 from workers.modelling.plan import ModelWish, PlanError
 from workers.modelling.recipes import resolve
@@ -161,9 +161,9 @@ def test_weights_and_states_hold_the_same_parameters() -> None:
     expected = state.parameters.astype(np.float64)
     for checkpoint in (
         weights_to_bytes(prepared.network, state.parameters),
-        state_to_bytes(state, prepared.network.layout),
+        states_to_bytes([state], prepared.network.layout),
     ):
-        assert np.array_equal(parameters_of(checkpoint, prepared.network), expected)
+        assert np.array_equal(parameters_of(checkpoint, prepared.network)[0], expected)
         found = trace(Traced(plan=plan, table=table, cells=table, checkpoint=checkpoint))
         before = found["update"]["tensors"][0]["before"]
         assert before == expected[: len(before)].tolist()

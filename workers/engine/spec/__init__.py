@@ -82,6 +82,7 @@ from workers.engine.spec.schedules import (
 from workers.engine.spec.training import (
     ClassWeights,
     EarlyStoppingSpec,
+    EnsembleSize,
     Folds,
     SplitSpec,
     TrainingSpec,
@@ -120,6 +121,7 @@ __all__ = [
     "DropoutSpec",
     "EarlyStoppingSpec",
     "EmbeddingSpec",
+    "EnsembleSize",
     "Epochs",
     "ExponentialSchedule",
     "FlatCosSchedule",

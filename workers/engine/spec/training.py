@@ -16,6 +16,7 @@ from workers.engine.spec.schedules import Schedule
 
 ClassWeights = Annotated[Mapping[str, Annotated[float, Ge(0.0), Le(1e6)]], Len(1, 1_000)]
 ColumnName = Annotated[str, Len(1, 255)]
+EnsembleSize = Annotated[int, Interval(ge=1, le=32)]
 Folds = Annotated[int, Interval(ge=2, le=20)]
 
 
@@ -46,7 +47,10 @@ class TrainingSpec:
     element by element, then scaled down to the norm `clip_norm` (Pascanu et al. 2013). With
     `ema_decay` an exponential moving average of the weights is what is validated and kept
     (Polyak and Juditsky 1992). `class_weight` maps labels to weights, or balances the classes;
-    `sample_weight` names a column.
+    `sample_weight` names a column. `members` networks are trained side by side, each from a seed
+    of its own (the run's and those behind it), and answer together by their mean: an ensemble
+    (Lakshminarayanan et al. 2017). The members of a network's specification are another thing:
+    they share most of their weights.
     """
 
     __pydantic_config__ = STRICT
@@ -64,6 +68,7 @@ class TrainingSpec:
     sample_weight: ColumnName | None = None
     shuffle: bool = True
     precision: Precision = "float32"
+    members: EnsembleSize = 1
 
 
 @dataclass(frozen=True, kw_only=True)

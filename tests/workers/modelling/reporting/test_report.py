@@ -130,7 +130,7 @@ def test_what_other_versions_report_is_still_a_report() -> None:
     found = reported(trained(weighted_sum(), ModelWish(target="y", training={"epochs": 1})))
     older = {name: found[name] for name in ("task", "rows", "validation", "test")}
     older["baselines"] = {"constant": found["baselines"]["constant"]}
-    newer = found | {"cross_validation": {"folds": 5}}
+    newer = found | {"of_a_later_version": {"parts": 5}}
     for report_of in (older, newer):
         read = Report.model_validate(report_of)
         assert read.model_dump(mode="json", exclude_unset=True) == report_of

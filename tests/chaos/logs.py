@@ -24,6 +24,8 @@ _EXPLAINED = (
     # Celery: the broker is away, hangs, or has lost its data.
     "consumer: Cannot connect to",
     "Couldn't ack",
+    # SQLAlchemy: PostgreSQL went away while a table was streamed; the reading itself is repeated.
+    "Error closing cursor",
     # Ours: the watchdog of a training behind a black hole.
     "stuck in a database call, leaving",
 )

@@ -9,7 +9,7 @@ import safetensors.numpy
 
 from service.errors import InvalidRequestError, Problem
 from workers.engine.spec import SplitSpec, TrainingSpec
-from workers.modelling.codec import CodecError, weights_from_state
+from workers.modelling.codec import CodecError, shapes_of, weights_from_state
 from workers.modelling.plan import ModelPlan
 from workers.modelling.planned_inputs import planned_network
 from workers.tabular.profile import TableProfile
@@ -67,7 +67,8 @@ def checked(
         _refuse(list(_changed_training(beginning, it.plan)))
         return beginning
     weights = _weights(session, blobs, beginning)
-    wanted: Shapes = planned_network(it.plan, it.profile).layout.shapes
+    layout = planned_network(it.plan, it.profile).layout
+    wanted: Shapes = shapes_of(layout, it.plan.training.members)
     found = {name: tensor.shape for name, tensor in safetensors.numpy.load(weights).items()}
     if wanted != found and not _is_alike(beginning, wish, it.plan):
         _refuse([_first_misfit(wanted, found)])
@@ -134,7 +135,9 @@ def _is_alike(beginning: Beginning, wish: RunWish, plan: ModelPlan) -> bool:
     spec = beginning.spec
     theirs = (spec.dataset_id, spec.target, spec.features, spec.split, spec.seed)
     ours = (wish.dataset_id, wish.target, list(plan.features), plan.split, plan.seed)
-    return (*theirs, spec.network, spec.preprocessing) == (*ours, plan.network, plan.preprocessing)
+    their_networks = (spec.network, spec.preprocessing, spec.training.members)
+    our_networks = (plan.network, plan.preprocessing, plan.training.members)
+    return (theirs, their_networks) == (ours, our_networks)
 
 
 def _mismatch(pointer: str) -> Problem:

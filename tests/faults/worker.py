@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from service.store import blobs
 from tests.faults import clock
 from tests.faults.ledger import StoppingLeases, StoppingSessions, run_name
 from tests.faults.places import come_to
-from workers import app, attempt, fit, fold_trainings, runner
+from workers import app, attempt, fold_trainings, runner
 from workers.__main__ import main
-from workers.engine import training
+from workers.engine import stacked, training
+from workers.fit import Fit
 from workers.modelling.folds import Folds, FoldTraining
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from workers.engine.training import Progress
+    from service.usecases.claims import EpochMetrics
+    from workers.engine.kernels.contract import Kernels
 
 
-def train_with_stops(*arguments: Any, **options: Any) -> Iterator[Progress]:
-    """Train as the engine does; come to `12` at the end of epoch 12, to `12-inside` within it."""
-    for progress in training.train(*arguments, **options):
-        come_to(f"{progress.epoch}" if progress.report else f"{progress.epoch}-inside", run_name())
-        yield progress
+class StoppingFit(Fit):
+    """Comes to `12` at the end of epoch 12, to `12-inside` within the one behind it."""
+
+    def epochs(self, kernels: Kernels) -> Iterator[EpochMetrics | None]:
+        for ended in super().epochs(kernels):
+            come_to(f"{self.epoch}" if ended else f"{self.epoch}-inside", run_name())
+            yield ended
 
 
 class StoppingFolds(Folds):
@@ -35,13 +39,14 @@ class StoppingFolds(Folds):
 
 
 if __name__ == "__main__":
-    vars(fit)["train"] = train_with_stops
+    vars(attempt)["Fit"] = StoppingFit
     vars(attempt)["Folds"] = StoppingFolds
-    vars(fold_trainings)["train"] = train_with_stops
+    vars(fold_trainings)["Fit"] = StoppingFit
     vars(app)["Leases"] = StoppingLeases
     vars(app)["Sessions"] = StoppingSessions
     # A training stops within an epoch, however few microseconds that takes: after every step.
     vars(training)["CHUNK_S"] = 0.0
+    vars(stacked)["CHUNK_S"] = 0.0
     # Short trainings, too, have a checkpoint to go on from.
     vars(runner)["CHECKPOINT_S"] = 0.0
     # Small networks, too, have checkpoints of several pieces.

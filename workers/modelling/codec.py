@@ -179,6 +179,17 @@ def named(layout: Layout, parameters: Array) -> dict[str, NDArray[Any]]:
     }
 
 
+def shapes_of(layout: Layout, members: int) -> dict[str, tuple[int, ...]]:
+    """The shapes of a model's tensors, by the names of `named`."""
+    if members == 1:
+        return dict(layout.shapes)
+    return {
+        f"{_prefix(k)}{name}": shape
+        for k in range(members)
+        for name, shape in layout.shapes.items()
+    }
+
+
 def _prefix(member: int) -> str:
     return f"{_MEMBERS}.{member}."
 

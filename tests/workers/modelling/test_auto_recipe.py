@@ -90,6 +90,16 @@ def test_the_whole_cycle_is_trained_through_and_the_best_epoch_kept() -> None:
     assert (run.state.epoch, run.state.stop_reason) == (12, "max_epochs")
 
 
+@pytest.mark.parametrize(("rows", "members"), [(4_999, 4), (5_000, 1)])
+def test_few_rows_are_learned_from_four_seeds(rows: int, members: int) -> None:
+    plan = auto(rows)
+    assert plan.training.members == members
+    assert any("seeds answer together" in reason for reason in plan.reasons) == (members == 4)
+    wished = auto(rows, training={"members": 2})
+    assert wished.training.members == 2
+    assert not any("seeds answer together" in reason for reason in wished.reasons)
+
+
 def test_many_levels_become_vectors() -> None:
     assert auto(2_000, levels=100).network.embeddings == ()
     many = auto(2_000, levels=101)
@@ -114,6 +124,7 @@ def test_lbfgs_gets_a_network_and_a_rate_that_it_can_train() -> None:
     assert dropout_of(plan) == []
     assert plan.training.schedule == ConstantSchedule()
     assert plan.training.batch_size == 400
+    assert plan.training.members == 1
 
 
 def test_raw_columns_stay_raw() -> None:

@@ -154,8 +154,8 @@ def test_bytes_of_another_kind_or_format_are_refused(end: Trained) -> None:
     for read, data in ((model_from_bytes, state), (states_from_bytes, model)):
         with pytest.raises(CodecError, match="expected"):
             read(data)
-    newer = repacked(model, lambda _, metadata: metadata.update(format=3))
-    with pytest.raises(CodecError, match="format 3"):
+    newer = repacked(model, lambda _, metadata: metadata.update(format=4))
+    with pytest.raises(CodecError, match="format 4"):
         model_from_bytes(newer)
     older = repacked(state, lambda _, metadata: metadata.update(format=1))
     with pytest.raises(CodecError, match="format 1"):

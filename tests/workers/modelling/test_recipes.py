@@ -159,7 +159,10 @@ def test_a_batch_cannot_be_larger_than_the_training_rows() -> None:
 def test_what_is_too_large_is_refused_with_the_limit() -> None:
     wide = NetworkSpec(layers=(DenseSpec(units=5000), DenseSpec(units=5000)))
     assert codes_of(DATA, ModelWish(target=SPECIES, network=wide)) == {"/network model_too_large"}
-    wish = ModelWish(target=SPECIES, training={"epochs": 10, "batch_size": 100})
+    few = {"epochs": 10, "batch_size": 100}
+    # Four members of an ensemble each take all the steps.
+    assert codes_of(DATA, ModelWish(target=SPECIES, training=few), PlanLimits(steps=120)) == set()
+    wish = ModelWish(target=SPECIES, training=few | {"members": 1})
     assert codes_of(DATA, wish, PlanLimits(steps=30)) == set()
     assert codes_of(DATA, wish, PlanLimits(steps=29)) == {"/training/epochs too_many_steps"}
     small = PlanLimits(memory_bytes=10_000)

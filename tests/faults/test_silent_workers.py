@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tests.faults.service import FaultyService
@@ -17,6 +17,11 @@ def await_lost(service: FaultyService, run_id: str) -> None:
     """Wait until a holder of the run has noticed that it is another's."""
     log = service.state_dir / "logs" / "worker.log"
     service.await_that(log.read_text, lambda text: f"{run_id}: lost to another attempt" in text)
+
+
+def has_lost_a_worker(run: dict[str, Any]) -> bool:
+    """Tell whether the run was taken from one of its attempts."""
+    return "worker_lost" in [move["reason"] for move in run["status_history"]]
 
 
 def test_a_process_that_was_frozen_past_its_lease_writes_nothing_more(
@@ -45,7 +50,8 @@ def test_a_training_whose_heartbeat_died_lets_go_of_its_run(
     run_id = service.start_run(undisturbed.dataset_id, "heartless")
     service.await_held("6-inside")
     service.deafen("heartless")
-    service.await_run(run_id, "queued")
+    # The other process of the pool may have claimed the run before anybody saw it waiting.
+    service.await_that(lambda: service.run(run_id), has_lost_a_worker)
     service.release("6-inside")
     await_lost(service, run_id)
     assert undisturbed.check(run_id, faults=1)["attempt"] == 2

@@ -228,6 +228,8 @@ RUN = {
         "epoch": 40,
         "epochs": 100,
         "step": 360,
+        "folds": None,
+        "folds_done": None,
         "fraction": 0.4,
         "eta_seconds": 0.6,
         "samples_per_second": 27_500.0,

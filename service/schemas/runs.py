@@ -189,6 +189,8 @@ class Progress(Wire):
     epoch: int
     epochs: int
     step: int
+    folds: int | None
+    folds_done: int | None
     fraction: float
     eta_seconds: float | None
     samples_per_second: float | None

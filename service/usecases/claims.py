@@ -131,6 +131,8 @@ class ProgressPart:
     step: int
     trained_seconds: float
     """Training time of all attempts that led here."""
+    folds_done: int | None = None
+    """None as long as the run's own training goes on."""
     samples_per_second: float | None = None
     eta_seconds: float | None = None
     epochs: tuple[EpochMetrics, ...] = ()

@@ -41,10 +41,12 @@ def record(session: Session, blobs: Blobs, row: RunRow, part: ProgressPart) -> N
 def _advance(row: RunRow, part: ProgressPart) -> None:
     # An attempt that repeats what a crash took is no progress: else a run that always dies a
     # little after its checkpoint would never use up its crash budget.
-    if part.step > row.step:
+    folds_done = max(_folds(row.folds_done), _folds(part.folds_done))
+    if part.step > row.step or folds_done > _folds(row.folds_done):
         row.crashes_since_progress = 0
     row.epoch = max(row.epoch, part.epoch)
     row.step = max(row.step, part.step)
+    row.folds_done = folds_done if folds_done >= 0 else None
     row.trained_seconds = part.trained_seconds
     row.samples_per_second = finite(part.samples_per_second)
     row.eta_seconds = finite(part.eta_seconds)
@@ -60,6 +62,10 @@ def _advance(row: RunRow, part: ProgressPart) -> None:
             "monitor": part.best.monitor,
             "value": part.best.value,
         }
+
+
+def _folds(done: int | None) -> int:
+    return -1 if done is None else done
 
 
 def _rate_changes(row: RunRow, part: ProgressPart) -> dict[int, NewEvent]:

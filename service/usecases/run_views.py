@@ -55,23 +55,33 @@ def _run(row: RunRow, model_id: str | None, history: Sequence[EventRow]) -> Run:
             "target": spec.target,
             "spec": spec,
             "replay": _replay(row),
-            "progress": _progress(row),
+            "progress": _progress(row, spec.split.folds),
             "model_id": model_id,
             "status_history": [_change(event) for event in history],
         }
     )
 
 
-def _progress(row: RunRow) -> dict[str, Any]:
+def _progress(row: RunRow, folds: int | None) -> dict[str, Any]:
     return {
         "epoch": row.epoch,
         "epochs": row.epochs,
         "step": row.step,
-        # A run that stopped early has done all there was to do.
-        "fraction": 1.0 if row.status == "succeeded" else row.epoch / row.epochs,
+        "folds": folds,
+        "folds_done": None if folds is None else row.folds_done or 0,
+        "fraction": _fraction(row, folds or 0),
         "eta_seconds": row.eta_seconds,
         "samples_per_second": row.samples_per_second,
     }
+
+
+def _fraction(row: RunRow, folds: int) -> float:
+    # A training that stopped early has done all there was to do.
+    if row.status == "succeeded":
+        return 1.0
+    if row.folds_done is not None:
+        return (1 + row.folds_done) / (1 + folds)
+    return row.epoch / row.epochs / (1 + folds)
 
 
 def _replay(row: RunRow) -> dict[str, Any] | None:

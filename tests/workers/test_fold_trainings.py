@@ -89,9 +89,12 @@ def test_folds_go_on_where_they_were_with_the_same_bits(world: World, how: str) 
     run = train(world, run_id, looks)
     assert run.status == ("queued" if how == "drain" else "paused")
     assert behind(world, run_id) == 1
+    done = run.progress
+    assert (done.folds, done.folds_done, done.fraction) == (FOLDS, 1, 2 / (1 + FOLDS))
     wait_no_longer(world, run_id)
     run = train(world, run_id)
     assert (run.status, run.attempt) == ("succeeded", 2)
+    assert (run.progress.folds_done, run.progress.fraction) == (FOLDS, 1.0)
     assert report(world, run_id)["cross_validation"] == whole
     # The fold that had been found was not trained again, nor was the run itself.
     messages = [event.message for event in world.story(run_id)]

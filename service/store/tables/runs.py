@@ -120,6 +120,8 @@ class RunRow(Base):
     # How far it came: high-water marks, also while an attempt repeats what a crash took.
     epoch: Mapped[int] = mapped_column(Integer, default=0)
     step: Mapped[Counter]
+    folds_done: Mapped[int | None] = mapped_column(Integer)
+    """None as long as the run's own training goes on."""
     trained_seconds: Mapped[float] = mapped_column(Double, default=0.0)
     samples_per_second: Mapped[float | None] = mapped_column(Double)
     eta_seconds: Mapped[float | None] = mapped_column(Double)

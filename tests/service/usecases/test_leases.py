@@ -88,6 +88,7 @@ def test_progress_is_shown_with_its_events(world: World) -> None:
     shown = world.get(run.id)
     assert shown.progress.model_dump() == {
         "epoch": 2, "epochs": run.spec.training.epochs, "step": 20,
+        "folds": None, "folds_done": None,
         "fraction": 2 / run.spec.training.epochs, "eta_seconds": 3.0, "samples_per_second": 100.0,
     }  # fmt: skip
     assert shown.metrics == {"epoch": 2, "train_loss": 1.0, "val_loss": None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -79,6 +80,21 @@ def test_progress_renews_the_crash_budget_and_repetition_does_not(world: World) 
     claim = world.claim(run.id)
     world.leases.record(run.id, claim.fence, progress(1))
     assert world.row(run.id).crashes_since_progress == 1
+
+
+def test_every_fold_renews_the_crash_budget(world: World) -> None:
+    run = world.create(split={"folds": 4})
+    counted = []
+    for folds_done in (None, 0, 1, 1, 0, 2):
+        crash(world, run.id)
+        world.shift(run.id, available_at=0.0)
+        fence = world.claim(run.id).fence
+        world.leases.record(run.id, fence, replace(progress(2), folds_done=folds_done))
+        counted.append(world.row(run.id).crashes_since_progress)
+        world.leases.release(run.id, fence, progress(2))
+    assert counted == [0, 0, 0, 1, 2, 0]
+    shown = world.get(run.id).progress
+    assert (shown.folds, shown.folds_done, shown.fraction) == (4, 2, 3 / 5)
 
 
 def test_a_cancelled_run_whose_worker_is_lost_is_cancelled(world: World) -> None:

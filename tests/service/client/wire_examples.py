@@ -46,7 +46,7 @@ def run(status: str = "succeeded", **changes: Any) -> dict[str, Any]:
         "parent": None,
         "labels": {},
     }
-    progress = {"epoch": 4, "epochs": 4, "step": 8, "fraction": 1.0}
+    progress: dict[str, Any] = {"epoch": 4, "epochs": 4, "step": 8, "fraction": 1.0}
     progress |= {"folds": None, "folds_done": None}
     return {
         "id": RUN_ID,

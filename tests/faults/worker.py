@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 
 class StoppingFit(Fit):
-    """Comes to `12` at the end of epoch 12, to `12-inside` within the one behind it."""
+    """Comes to `12` at the end of epoch 12, to `12-inside` within it."""
 
     def epochs(self, kernels: Kernels) -> Iterator[EpochMetrics | None]:
         for ended in super().epochs(kernels):
-            come_to(f"{self.epoch}" if ended else f"{self.epoch}-inside", run_name())
+            place = f"{self.epoch}" if ended else f"{self.epoch + 1}-inside"
+            come_to(place, run_name())
             yield ended
 
 

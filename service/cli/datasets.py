@@ -1,23 +1,23 @@
-"""`slope datasets`: list, look, read columns as other types."""
-
-from __future__ import annotations
+"""`slope datasets`: upload, list, look, read columns as other types."""
 
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from service.cli.output import PAGE_SIZE, JsonOption, table, tell, write, write_json
+from service.schemas.datasets import Dataset
 
 if TYPE_CHECKING:
     from service.cli.connection import Connection
-    from service.schemas.datasets import Dataset
 
 datasets = typer.Typer(
-    help="List and look at tables, and read their columns as other types.",
+    help="Upload, list and look at tables, and read their columns as other types.",
     invoke_without_command=True,
 )
 
+_TYPES = "numeric, categorical, boolean, datetime, text or ignore"
 _HEAD = ("DATASET", "NAME", "FORMAT", "ROWS", "COLUMNS", "WARNINGS")
 
 
@@ -57,6 +57,45 @@ def get_dataset(
     _show(found, as_json=as_json)
 
 
+@datasets.command("upload")
+def upload_dataset(  # noqa: PLR0913 - one argument for each option of the command line
+    context: typer.Context,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            exists=True, dir_okay=False, help="CSV, TSV, JSON, NDJSON, Parquet or NPY file."
+        ),
+    ],
+    name: Annotated[str | None, typer.Option(help="Else the file's.")] = None,
+    column_type: Annotated[
+        list[str] | None,
+        typer.Option("--type", metavar="COLUMN=TYPE", help=f"{_TYPES}; several times."),
+    ] = None,
+    delimiter: Annotated[str | None, typer.Option(help="Of cells: , ; | or \\t.")] = None,
+    quote: Annotated[str | None, typer.Option(help="Around cells.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Such as latin-1.")] = None,
+    decimal: Annotated[str | None, typer.Option(help=". or ,")] = None,
+    header: Annotated[
+        bool, typer.Option("--header/--no-header", help="The first line has names.")
+    ] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Upload a table; what is not said of how to read it is found out."""
+    parse = {
+        "delimiter": "\t" if delimiter == "\\t" else delimiter,
+        "quote": quote,
+        "encoding": encoding,
+        "decimal": decimal,
+        "header": None if header else False,
+    }
+    said = {option: value for option, value in parse.items() if value is not None}
+    schema = dict(_type_of(given) for given in column_type or ())
+    connection: Connection = context.obj
+    with connection.open() as client:
+        found = client.datasets.create(file, name=name, schema=schema or None, parse=said or None)
+    _show(found, as_json=as_json)
+
+
 @datasets.command("derive")
 def derive_dataset(
     context: typer.Context,
@@ -65,7 +104,7 @@ def derive_dataset(
         list[str],
         typer.Argument(
             metavar="COLUMN=TYPE...",
-            help="numeric, categorical, boolean, datetime, text or ignore, by column.",
+            help=f"{_TYPES}, by column.",
         ),
     ],
     as_json: JsonOption = False,

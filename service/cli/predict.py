@@ -30,7 +30,7 @@ def predict(
     file: Annotated[
         Path | None,
         typer.Argument(
-            exists=True, dir_okay=False, help="CSV file of the columns the model reads, no others."
+            exists=True, dir_okay=False, help="CSV file with the columns the model reads."
         ),
     ] = None,
     row: Annotated[

@@ -25,7 +25,12 @@ EXIT_RUN_FAILED = 1
 
 def train(  # noqa: PLR0913 - one argument for each option of the command line
     context: typer.Context,
-    file: Annotated[str, typer.Argument(help="CSV file, or the id of a dataset (ds_...).")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="CSV, TSV, JSON, NDJSON, Parquet or NPY file, or the id of a dataset (ds_...)."
+        ),
+    ],
     target: Annotated[
         list[str], typer.Option(help="Column to learn; several times: numbers, all at once.")
     ],
@@ -38,6 +43,21 @@ def train(  # noqa: PLR0913 - one argument for each option of the command line
     batch_size: Annotated[int | None, typer.Option(help="Rows of a step.")] = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same weights.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
+    validation: Annotated[
+        float | None, typer.Option(help="Share of the rows that judges epochs; 0.2 unless set.")
+    ] = None,
+    test: Annotated[
+        float | None, typer.Option(help="Share of the rows for the report alone; 0 unless set.")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="random, stratified, ordered, group or column.")
+    ] = None,
+    split_column: Annotated[
+        str | None, typer.Option(help="Column of the groups, or of train, validation and test.")
+    ] = None,
+    folds: Annotated[
+        int | None, typer.Option(help="Judge the training by so many folds as well.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Register the model as this.")] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Stay until it ends.")] = True,
     as_json: JsonOption = False,
@@ -48,10 +68,13 @@ def train(  # noqa: PLR0913 - one argument for each option of the command line
         training: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size}
         if learning_rate is not None:
             training["optimizer"] = {"type": "adam", "learning_rate": learning_rate}
+        parts: dict[str, Any] = {"validation": validation, "test": test, "folds": folds}
+        parts |= {"method": split, "column": split_column}
         wish: dict[str, Any] = {
             "network": None if network is None else read_network(client, network),
             "features": feature or None,
             "training": _set_only(training) or None,
+            "split": _set_only(parts) or None,
             "seed": seed,
             "device": device,
             "model": name,

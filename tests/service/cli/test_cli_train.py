@@ -85,7 +85,8 @@ def test_several_targets_are_learned_at_once(
 
 def test_every_option_reaches_the_wish(server: ScriptedServer, slope: Slope, table: str) -> None:
     _will_end(server, "succeeded")
-    more = ("--network", "8,4", "--device", "cpu")
+    more = ("--network", "8,4", "--device", "cpu", "--validation", "0.3", "--test", "0.1")
+    more += ("--split", "group", "--split-column", "who it is", "--folds", "5")
     options = "--feature x --feature z --epochs 9 --learning-rate 0.5 --batch-size 4 --seed 7"
     slope("train", table, "--target", "y", *options.split(), "--name", "line", *more)
     assert _wish(server) == {
@@ -97,6 +98,13 @@ def test_every_option_reaches_the_wish(server: ScriptedServer, slope: Slope, tab
             "epochs": 9,
             "batch_size": 4,
             "optimizer": {"type": "adam", "learning_rate": 0.5},
+        },
+        "split": {
+            "validation": 0.3,
+            "test": 0.1,
+            "folds": 5,
+            "method": "group",
+            "column": "who it is",
         },
         "seed": 7,
         "device": "cpu",

@@ -85,8 +85,8 @@ def test_several_targets_are_learned_at_once(
 
 def test_every_option_reaches_the_wish(server: ScriptedServer, slope: Slope, table: str) -> None:
     _will_end(server, "succeeded")
-    more = ("--network", "8,4", "--device", "cpu", "--validation", "0.3", "--test", "0.1")
-    more += ("--split", "group", "--split-column", "who it is", "--folds", "5")
+    more = ["--network", "8,4", "--device", "cpu", "--validation", "0.3", "--test", "0.1"]
+    more += ["--split", "group", "--split-column", "who it is", "--folds", "5"]
     options = "--feature x --feature z --epochs 9 --learning-rate 0.5 --batch-size 4 --seed 7"
     slope("train", table, "--target", "y", *options.split(), "--name", "line", *more)
     assert _wish(server) == {

@@ -153,6 +153,7 @@ _TRAINING = {
     "sample_weight": None,
     "shuffle": True,
     "precision": "float32",
+    "members": 1,
 }
 NETWORK_CREATE = {"name": "one-hidden", "layers": [_LAYER]}
 NETWORK = {

@@ -49,6 +49,7 @@ TRACE: dict[str, Any] = {
             "sample_weight": None,
             "shuffle": True,
             "precision": "float32",
+            "members": 1,
         },
         "preprocessing": "none",
         "seed": 0,

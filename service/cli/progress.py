@@ -50,6 +50,11 @@ class ProgressView(Protocol):
         """Show something else that happened."""
 
 
+def is_fold(event: Event) -> bool:
+    """Whether a fold of a run was trained and judged."""
+    return event.data.get("code") == "fold"
+
+
 def follow(events: Iterable[Event], epochs: int, view: ProgressView) -> None:
     """Show a run's events until they end; `epochs` is the most that it may train."""
     started_at: datetime | None = None

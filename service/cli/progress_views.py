@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TextColumn
 
+from service.cli.progress import is_fold
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -59,6 +61,8 @@ class LiveBar:
         """Write what a person should know above the bar."""
         if event.level != "info":
             self._bar.console.print(event.message, markup=False, style="yellow")
+        elif is_fold(event):
+            self._bar.console.print(f"  {event.message}", markup=False)
 
 
 class PlainLines:
@@ -82,6 +86,9 @@ class PlainLines:
         """Write what a person should know."""
         if event.level != "info":
             self._console.print(f"{event.level}: {event.message}", markup=False)
+        elif is_fold(event):
+            self.close()
+            self._console.print(f"  {event.message}", markup=False)
 
     def close(self) -> None:
         """Write the last epoch, where it was held back."""

@@ -87,7 +87,8 @@ class SplitWish(Wire):
     folds: Folds | None = Field(
         default=None,
         description="Repeat the training without each of so many folds of the rows that do not "
-        "test, and judge it on that fold: `cross_validation` of the report.",
+        "test, and judge it on that fold: `cross_validation` of the report. Each takes about as "
+        "long as the training itself.",
     )
 
     def wishes(self) -> dict[str, Any]:
@@ -98,7 +99,7 @@ class SplitWish(Wire):
 
 
 class Budget(Wire):
-    """Training ends with a model when one of these is used up."""
+    """Training ends with a model when one of these is used up; folds take their time beside it."""
 
     seconds: Annotated[float, Gt(0.0), Le(21_600.0)] | None = None
     epochs: Annotated[int, Ge(1), Le(10_000)] | None = None

@@ -75,6 +75,22 @@ def test_a_log_gets_some_lines_and_the_last_epoch() -> None:
     assert "993/1000" in lines[-1]
 
 
+@pytest.mark.parametrize("is_terminal", [False, True], ids=["log", "terminal"])
+def test_the_folds_are_told_behind_the_last_epoch(is_terminal: bool) -> None:
+    text = io.StringIO()
+    console = Console(file=text, width=80, force_terminal=is_terminal, color_system=None)
+    fold = wire.event(5, code="fold", fold=1, folds=2) | {"message": "Fold 1 of 2: rmse 0.5"}
+    with progress_view(console, "y") as view:
+        view.show_epoch(EpochProgress(1, 20, {"train_loss": 1.0}, None))
+        view.show_epoch(EpochProgress(2, 20, {"train_loss": 0.5}, None))
+        view.show_event(_event(wire.event(4), 0.0))
+        view.show_event(_event(fold, 0.0))
+    said = text.getvalue()
+    assert (said.count("Fold 1 of 2: rmse 0.5"), "event 4" in said) == (1, False)
+    if not is_terminal:
+        assert said.index("2/20") < said.index("Fold 1 of 2")
+
+
 def test_a_terminal_gets_one_line_of_its_width() -> None:
     text = io.StringIO()
     terminal = Console(file=text, width=80, force_terminal=True, color_system=None)

@@ -25,6 +25,7 @@ OTHERWISE_TESTED = {
     "early_stopping",  # decides when to stop, not what is computed
     "class_weight",  # becomes weights of the rows before the engine sees it
     "sample_weight",  # the same
+    "members",  # each is a training of its own, bit by bit: test_stacked, test_ensembles
 }
 
 NETWORKS = [training.problem.network for training in trainings.trainings()] + [

@@ -56,7 +56,7 @@ class Memory(NamedTuple):
         return cast("Array", self.xp.full((), value, self.dtype))
 
     def take_rows(self, source: Array, rows: Labels, out: Array) -> None:
-        """Write the rows (N,) of `source` (M, ...) to `out` (N, ...), contiguous.
+        """Write the `rows` of `source` (M, ...), of any axes, to `out` (*axes, ...), contiguous.
 
         NumPy checks indices by way of a copy of `out` unless told to clip; others do not.
         """

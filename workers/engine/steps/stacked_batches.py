@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from workers.engine.steps.batches import STRETCH_BYTES, Batch, cut
 
 if TYPE_CHECKING:
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from workers.engine.tensors import Memory, Shape
+    from workers.engine.tensors import Array, Memory, Shape
 
 
 class StackedBatches:
@@ -22,22 +24,31 @@ class StackedBatches:
 
     def __init__(self, rows: Batch, batch_size: int, memory: Memory, members: int) -> None:
         self._memory = memory
-        self._sources = [array for array in rows if array is not None]
         cuts = cut(rows, batch_size, STRETCH_BYTES // members)
         self.n_rows, self.batch_size, self.count, self.tail = cuts[:4]
-        self._per_stretch, size, length = cuts.per_stretch, cuts.batch_size, cuts.length
-        self._length = length
-        self._gathered = _like(rows, (members, length), memory)
-        self._batches = _like(rows, (length // size, members, size), memory)
+        self._per_stretch, size = cuts.per_stretch, cuts.batch_size
+        length = cuts.length // size
+        self._batches = _like(rows, (length, members, size), memory)
         self._tail_batch = _like(rows, (members, self.tail), memory)
-        self._views = [_part(self._batches, index) for index in range(length // size)]
+        self._views = [_part(self._batches, index) for index in range(length)]
+        parts = zip(rows, self._batches, self._tail_batch, strict=True)
+        self._parts = [part for part in parts if part[0] is not None]
         self._loaded = -1
-        self._orders: list[Any] = [None] * members
+        self._order: Any = None
+        self._tail_order: Any = None
 
-    def enter(self, orders: Sequence[NDArray[Any] | None]) -> None:
-        """Begin an epoch in the members' orders of the rows; None is that of the table."""
-        as_array = self._memory.xp.asarray
-        self._orders = [None if order is None else as_array(order) for order in orders]
+    def enter(self, orders: Sequence[NDArray[np.intp] | None]) -> None:
+        """Begin an epoch in the members' orders of the rows, or all in that of the table: None."""
+        drawn = [order for order in orders if order is not None]
+        self._order = self._tail_order = None
+        if drawn:
+            whole = self.n_rows - self.tail
+            order = np.stack(drawn)
+            # As the batches lie, so that one call gathers a stretch for all members.
+            batches = order[:, :whole].reshape(len(drawn), -1, self.batch_size).swapaxes(0, 1)
+            as_array = self._memory.xp.asarray
+            self._order = as_array(np.ascontiguousarray(batches))
+            self._tail_order = as_array(np.ascontiguousarray(order[:, whole:]))
         self._loaded = -1
 
     def batch(self, index: int) -> Batch:
@@ -50,33 +61,25 @@ class StackedBatches:
         return self._views[place]
 
     def _load(self, stretch: int) -> None:
-        start = stretch * self._length
-        end = min(start + self._length, self.n_rows)
-        gathered = [array for array in self._gathered if array is not None]
-        for source, targets in zip(self._sources, gathered, strict=True):
-            for member, order in enumerate(self._orders):
-                target = targets[member, : end - start]
-                if order is None:
-                    self._memory.xp.copyto(target, source[start:end])
-                else:
-                    self._memory.take_rows(source, order[start:end], target)
-        self._cut(end - start)
+        first = stretch * self._per_stretch
+        end = min(first + self._per_stretch, self.n_rows // self.batch_size)
+        has_tail = self.tail > 0 and first + self._per_stretch >= self.count
+        for source, batches, tail in self._parts:
+            if self._order is None:
+                self._copy(source, batches, range(first, end))
+            elif end > first:
+                self._memory.take_rows(source, self._order[first:end], batches[: end - first])
+            if has_tail and self._order is None:
+                self._memory.xp.copyto(tail, source[self.n_rows - self.tail :])
+            elif has_tail:
+                self._memory.take_rows(source, self._tail_order, tail)
         self._loaded = stretch
 
-    def _cut(self, n_rows: int) -> None:
-        """Lay the rows gathered for each member batch by batch."""
-        copyto = self._memory.xp.copyto
-        full = n_rows // self.batch_size
-        rest = n_rows - full * self.batch_size
-        parts = zip(self._gathered, self._batches, self._tail_batch, strict=True)
-        for gathered, batches, tail in parts:
-            if gathered is None:
-                continue
-            for index in range(full):
-                start = index * self.batch_size
-                copyto(batches[index], gathered[:, start : start + self.batch_size])
-            if rest:
-                copyto(tail, gathered[:, n_rows - rest : n_rows])
+    def _copy(self, source: Array, batches: Array, indices: range) -> None:
+        """The same rows for every member."""
+        for target, index in zip(batches, indices, strict=False):
+            start = index * self.batch_size
+            self._memory.xp.copyto(target, source[start : start + self.batch_size])
 
 
 def _like(rows: Batch, lead: Shape, memory: Memory) -> Batch:

@@ -246,6 +246,9 @@ def _check_columns(table: pa.Table, plan: ModelPlan) -> None:
 
 
 def _check_finite(X: Array, preprocessing: Preprocessing, plan: ModelPlan) -> None:
+    # All at once first: by columns it takes several times as long, and hardly ever finds any.
+    if np.isfinite(X.max(initial=0.0)) and np.isfinite(X.min(initial=0.0)):
+        return
     finite = np.isfinite(X.max(axis=0)) & np.isfinite(X.min(axis=0))
     if not finite.all():
         name = preprocessing.outputs[int(np.argmin(finite))]

@@ -7,6 +7,7 @@ there when it is to be predicted. The bars are high, so that a good feature pass
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -126,15 +127,23 @@ def _spread(n: int) -> slice:
 
 
 def _halves(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    # Kept for the first look alone: that of every column is at as many rows.
+    return _few_halves(n) if n <= 2 * _FIRST_LOOK else _drawn_halves(n)
+
+
+def _drawn_halves(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     rows = np.random.Generator(np.random.Philox(_HALVING)).permutation(n)
     return rows[: n // 2], rows[n // 2 :]
 
 
+_few_halves = lru_cache(maxsize=2)(_drawn_halves)
+
+
 def _is_one_to_one(keys: NDArray[Any], classes: NDArray[np.intp], n_columns: int) -> bool:
+    if len(np.unique(keys[_spread(len(keys))])) > int(classes.max(initial=0)) + 1:
+        return False
     counts = np.bincount(classes)
     counts = counts[counts > 0]
-    if len(np.unique(keys[_spread(len(keys))])) > len(counts):
-        return False
     places = np.unique(keys, return_inverse=True)[1].astype(np.int64)
     n_values = int(places.max(initial=-1)) + 1
     if n_values != len(counts) or n_values < 2:
@@ -180,11 +189,20 @@ def _matches(values: NDArray[Any], keys: NDArray[Any], is_number: bool) -> NDArr
     if not is_number:
         return np.minimum(np.searchsorted(values, keys), len(values) - 1)
     middles = values[:-1] / 2 + values[1:] / 2
-    return np.searchsorted(middles, keys, side="right")
+    # In ascending order each search begins where the last ended: twice as fast, sorting and all.
+    order = np.argsort(keys)
+    matches = np.empty(len(keys), np.intp)
+    matches[order] = np.searchsorted(middles, keys[order], side="right")
+    return matches
 
 
 def _majorities(places: NDArray[np.intp], classes: NDArray[np.intp]) -> NDArray[np.intp]:
     """The most frequent class at each place; of equally frequent ones, one of them."""
+    if int(places.max()) + 1 == len(places):
+        # Numbers that do not repeat: most columns of measurements, and nothing is to be counted.
+        alone = np.empty(len(places), np.intp)
+        alone[places] = classes
+        return alone
     n_classes = int(classes.max()) + 1
     pairs, counts = np.unique(places * n_classes + classes, return_counts=True)
     by_count = pairs[np.lexsort((counts, pairs // n_classes))]

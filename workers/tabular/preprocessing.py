@@ -165,8 +165,11 @@ class Preprocessing:
         plan, numbers = self._plan, features.numbers
         X = np.zeros((len(numbers), plan.n_outputs), dtype)
         missing = np.isnan(numbers)
+        filled = np.where(missing, plan.fill, numbers) if missing.any() else numbers
         with np.errstate(over="ignore", invalid="ignore"):
-            X[:, plan.numbers] = (np.where(missing, plan.fill, numbers) - plan.center) / plan.scale
+            scaled = filled - plan.center
+            scaled /= plan.scale
+            X[:, plan.numbers] = scaled
         X[:, plan.indicators] = missing[:, plan.indicated]
         ones = plan.columns[features.codes[:, plan.one_hot] + plan.first_code]
         row, place = np.nonzero(ones >= 0)

@@ -53,15 +53,16 @@ class NumericEncoder:
         it stands at 0. A boolean's median is its majority, a tie counting as true.
         """
         missing = np.isnan(values)
-        present = values[~missing]
+        some_are_missing = bool(missing.any())
+        present = values[~missing] if some_are_missing else values
         minimum = float(present.min()) if len(present) else 0.0
         maximum = float(present.max()) if len(present) else 0.0
-        fill = float(np.median(present)) if len(present) else 0.0
+        fill = median(present) if len(present) else 0.0
         if kind == "boolean":
             fill = float(fill >= 0.5)
         center, scale = 0.0, 1.0
         if standardise:
-            center, scale = moments(np.where(missing, fill, values))
+            center, scale = moments(np.where(missing, fill, values) if some_are_missing else values)
         indicator = standardise and 0 < len(present) < len(values)
         return cls(name, kind, fill, center, scale, minimum, maximum, indicator)
 
@@ -115,6 +116,18 @@ class NumericEncoder:
         return plain
 
 
+def median(values: Numbers) -> float:
+    """The median of at least one value, none of them NaN.
+
+    As np.median, which looks for NaN and for each of two middles by itself: several times as long.
+    """
+    half = len(values) // 2
+    parted = np.partition(values, half)
+    # A sum that begins at 0, as NumPy's do: no median is -0.
+    upper = 0.0 + float(parted[half])
+    return upper if len(values) % 2 else (float(parted[:half].max()) + upper) / 2
+
+
 def moments(values: Numbers) -> tuple[float, float]:
     """Mean and population standard deviation (0 for equal values) of at least one value."""
     lowest, highest = float(values.min()), float(values.max())
@@ -122,6 +135,7 @@ def moments(values: Numbers) -> tuple[float, float]:
         return lowest, 0.0
     # Other numbers' squares leave the range of float64; dividing costs the last bit at most.
     largest = max(abs(lowest), abs(highest))
-    unit = 1.0 if 1 / _SQUARABLE < largest < _SQUARABLE else largest
-    scaled = values / unit
-    return float(scaled.mean()) * unit, float(scaled.std()) * unit
+    if 1 / _SQUARABLE < largest < _SQUARABLE:
+        return float(values.mean()), float(values.std())
+    scaled = values / largest
+    return float(scaled.mean()) * largest, float(scaled.std()) * largest

@@ -2,8 +2,9 @@
 
 What a step costs besides arithmetic is paid once for all members: the calls of op-by-op kernels,
 the end of an epoch around a compiled chunk. Members differ in seed, learning rate, schedule,
-weight decay, dropout, early stopping, number of epochs; each gets the bits of its own run on the
-same kernels. It serves ensembles and searches.
+weight decay, dropout, early stopping, number of epochs, and may have rows of their own, as many as
+the others; each gets the bits of its own run on the same kernels. It serves ensembles, folds and
+searches.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from workers.engine.network import Network
-    from workers.engine.problem import Problem
+    from workers.engine.problem import Problem, TrainingData
     from workers.engine.spec import Optimizer
     from workers.engine.state import TrainingState
 
@@ -63,9 +64,9 @@ def train_stacked(
 ) -> Iterator[StackProgress]:
     """Train all members until each state has its `stop_reason`, yielding as `training.train` does.
 
-    All problems share one `data` and one `kernels`; the states that have not stopped stand at one
-    step, as initial ones do and as copies taken at one yield do. Each is changed in place, and may
-    be copied at any yield and trained on alone.
+    All problems share one `kernels`; those that share one `data` best lie side by side. The states
+    that have not stopped stand at one step, as initial ones do and as copies taken at one yield do.
+    Each is changed in place, and may be copied at any yield and trained on alone.
 
     Raises StackError where members differ in more than they may, ValueError as `train` does.
     """
@@ -73,9 +74,13 @@ def train_stacked(
     kernels = problems[0].kernels
     for state in states:
         state.place(kernels)
-    end = EpochEnd(problems[0])
+    by_data = {id(problem.data): problem for problem in problems}
+    of_data = {key: EpochEnd(problem) for key, problem in by_data.items()}
+    ends = [of_data[id(problem.data)] for problem in problems]
     while members := [k for k, state in enumerate(states) if state.stop_reason is None]:
-        stack = _Stack([problems[k] for k in members], [states[k] for k in members], end)
+        stack = _Stack(
+            [problems[k] for k in members], [states[k] for k in members], [ends[k] for k in members]
+        )
         for progress in stack.run(clock):
             named = {members[place]: report for place, report in progress.reports.items()}
             yield replace(progress, reports=named)
@@ -85,7 +90,10 @@ class _Stack:
     """The members that are left, until one stops: then those that go on are another stack."""
 
     def __init__(
-        self, problems: Sequence[Problem], states: Sequence[TrainingState], end: EpochEnd
+        self,
+        problems: Sequence[Problem],
+        states: Sequence[TrainingState],
+        ends: Sequence[EpochEnd],
     ) -> None:
         first = problems[0]
         self._vectors = join(states, first.kernels.xp)
@@ -94,7 +102,7 @@ class _Stack:
         )
         make = ChunkedSteps if is_covered else StackedSteps
         self._steps = make(problems, states, self._vectors)
-        self._problems, self._states, self._end = problems, states, end
+        self._problems, self._states, self._ends = problems, states, ends
 
     def run(self, clock: Callable[[], float]) -> Iterator[StackProgress]:
         """Epoch after epoch while all members are at it."""
@@ -114,10 +122,10 @@ class _Stack:
             return
         seen = []
         is_finite = self._is_finite()
-        for state in self._states:
-            for _ in self._end.look(state, is_finite=is_finite):
+        for state, end in zip(self._states, self._ends, strict=True):
+            for _ in end.look(state, is_finite=is_finite):
                 yield self._progress()
-            seen.append(self._end.seen)
+            seen.append(end.seen)
         # All at once: a copy taken at a yield has the members side by side.
         yield self._close(seen)
 
@@ -137,7 +145,7 @@ class _Stack:
                     self._problems[place].spec,
                     (state.loss_sum / totals[place], rates[place]),
                 )
-                reports[place] = self._end.close(state, spec, seen[place], learning)
+                reports[place] = self._ends[place].close(state, spec, seen[place], learning)
         return replace(self._progress(), reports=reports)
 
     def _stopped(self) -> bool:
@@ -165,13 +173,17 @@ def _check(problems: Sequence[Problem], states: Sequence[TrainingState]) -> None
 
 def _comparisons(first: Problem, other: Problem) -> Iterator[tuple[str, bool]]:
     """What members must have in common, and whether these two have."""
-    yield "data", first.data is other.data
+    yield "data", _rows(first.data) == _rows(other.data)
     yield "kernels", first.kernels is other.kernels
     yield "network", _shape(first.network) == _shape(other.network)
     yield "regularization", first.network.regularized == other.network.regularized
     for name in {field.name for field in fields(first.spec)} - _OWN_TRAINING:
         yield name, getattr(first.spec, name) == getattr(other.spec, name)
     yield "optimizer", _common(first.spec.optimizer) == _common(other.spec.optimizer)
+
+
+def _rows(data: TrainingData) -> tuple[object, ...]:
+    return data.X.shape, data.y.shape, data.weights is None
 
 
 def _common(optimizer: Optimizer) -> dict[str, object]:

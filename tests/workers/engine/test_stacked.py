@@ -81,9 +81,9 @@ OPTIMIZERS: tuple[Optimizer, ...] = (
 )
 
 
-def data(dtype: type = np.float32, *, weighted: bool = False) -> TrainingData:
+def data(dtype: type = np.float32, *, weighted: bool = False, seed: int = 5) -> TrainingData:
     """Three overlapping clouds; the last column holds codes of four levels."""
-    rng = np.random.default_rng(5)
+    rng = np.random.default_rng(seed)
     y = rng.integers(0, N_CLASSES, N_ROWS + N_VALIDATION)
     X = rng.normal(size=(len(y), N_INPUTS)) + 1.5 * np.eye(N_CLASSES, N_INPUTS)[y]
     X[:, -1] = rng.integers(0, 4, len(y))
@@ -202,6 +202,51 @@ def test_every_kind_of_layer_and_option_keeps_members_apart(kernels: Kernels) ->
 
 
 @KERNELS
+@pytest.mark.parametrize("shuffle", [True, False], ids=["shuffled", "in order"])
+@pytest.mark.parametrize("layers", [PLAIN_LAYERS, ALL_LAYERS], ids=["plain", "all"])
+def test_members_may_have_rows_of_their_own(
+    kernels: Kernels, layers: tuple[Layer, ...], *, shuffle: bool
+) -> None:
+    first, second = (data(weighted=True, seed=seed) for seed in (5, 6))
+    # Another number of rows judges the epochs: folds differ in it by one.
+    second = replace(
+        second,
+        X_validation=np.asarray(second.X_validation)[1:],
+        y_validation=np.asarray(second.y_validation)[1:],
+    )
+    problems = [
+        Problem(
+            network(layers, 0.1 * member),
+            rows,
+            training(member, AdamWSpec(), shuffle=shuffle),
+            member,
+            kernels,
+        )
+        for member, rows in enumerate([first, first, second, first, second])
+    ]
+    assert_members_are_their_own_runs(problems)
+
+
+@KERNELS
+def test_a_member_with_rows_of_its_own_diverges_on_them(kernels: Kernels) -> None:
+    calm, wild = data(), data(seed=6)
+    X = wild.X.copy()
+    X[50, 2] = np.inf
+    problems = [
+        Problem(network(PLAIN_LAYERS, 0.0), rows, training(0, AdamSpec()), member, kernels)
+        for member, rows in enumerate([calm, replace(wild, X=X), calm])
+    ]
+    states = fresh(problems)
+    for _ in train_stacked(problems, states):
+        pass
+    for problem, state in zip(problems, states, strict=True):
+        alone = TrainingState.initial(problem.network, problem.spec, problem.seed)
+        train_alone(problem, alone)
+        assert_same(state, alone)
+    assert [state.stop_reason for state in states] == ["max_epochs", "diverged", "max_epochs"]
+
+
+@KERNELS
 def test_a_member_that_diverges_leaves_the_others_as_they_are(kernels: Kernels) -> None:
     rows = data()
     problems = [
@@ -258,13 +303,15 @@ def test_a_member_of_another_shape_is_named() -> None:
     first = Problem(network(PLAIN_LAYERS, 0.1), rows, training(0, AdamSpec()), 0, PLAIN)
     others = {
         "network": replace(first, network=network(ALL_LAYERS, 0.1)),
-        "data": replace(first, data=data()),
+        "data": replace(first, data=replace(rows, X=rows.X[1:], y=rows.y[1:])),
+        "data ": replace(first, data=data(weighted=True)),
         "batch_size": replace(first, spec=replace(first.spec, batch_size=8)),
         "optimizer": replace(first, spec=training(0, AdamSpec(beta1=0.8))),
         "kernels": replace(first, kernels=COMPILED),
     }
     for difference, other in others.items():
-        with pytest.raises(StackError, match=f"member 1 differs from member 0 in {difference}"):
+        expected = f"member 1 differs from member 0 in {difference.strip()}$"
+        with pytest.raises(StackError, match=expected):
             next(train_stacked([first, other], fresh([first, other])))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from workers.engine.kernels.program import N_COEFFICIENTS, Members, Rows, Scratch
 from workers.engine.optimizers import slot_names
 from workers.engine.rng import Purpose
+from workers.engine.steps.batches import training_rows
 from workers.engine.steps.chunk_plan import plan
 
 if TYPE_CHECKING:
@@ -25,25 +26,30 @@ class ChunkedStack:
     parameters and slots (K, P) are moved in place; a member gets the bits that it gets alone.
     What a call of `run` needs is left in coefficients (K, S, 3), loss_sums (K,), to which it adds,
     and counts (K,), the steps to do. orders (K, N) are the epoch's, (K, 0) without shuffling.
+    n_rows and total_weight are those of an epoch.
     """
 
     def __init__(
         self,
         problems: Sequence[Problem],
-        rows: Batch,
         parameters: Array,
         slots: Mapping[str, Array],
         n_coefficients: int,
     ) -> None:
         first, members = problems[0], len(problems)
+        rows = training_rows(first)
+        self._X, self._shuffles = rows.X, first.spec.shuffle
         dtype, n_rows = parameters.dtype, len(rows.X)
+        self.n_rows = n_rows
+        weights = rows.weights
+        self.total_weight = float(n_rows if weights is None else weights.sum(dtype=np.float64))
         plans = [plan(one.network, one.spec, min(one.spec.batch_size, n_rows)) for one in problems]
         program = plans[0].program
         self.batch_size = program.batch_size
         self.coefficients = np.ones((members, n_coefficients, N_COEFFICIENTS))
         self.loss_sums = np.zeros(members)
         self.counts = np.zeros(members, np.int64)
-        self.orders = np.zeros((members, n_rows if first.spec.shuffle else 0), np.int64)
+        self.orders = np.zeros((members, n_rows if self._shuffles else 0), np.int64)
         none = np.empty((members, 0), dtype)
         # By name: of a state that was stored, slots come in any order.
         ordered = [slots[name] for name in slot_names(first.spec.optimizer)]
@@ -80,6 +86,12 @@ class ChunkedStack:
         asked for where the loss of the next was not finite; it moved nothing.
         """
         self._run(batch, steps_before, row)
+
+    def inputs(self, member: int, index: int) -> Array:
+        """X (B, I) of a batch of the member's epoch, index from 0."""
+        rows = slice(index * self.batch_size, (index + 1) * self.batch_size)
+        X: Array = self._X[self.orders[member, rows] if self._shuffles else rows]
+        return X
 
 
 def _table(rows: Batch, dtype: Any) -> Rows:

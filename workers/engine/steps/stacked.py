@@ -12,10 +12,9 @@ import numpy as np
 
 from workers.engine import divergence, rng
 from workers.engine.kernels.contract import UpdateVectors
-from workers.engine.steps.batches import training_rows
 from workers.engine.steps.descent import Descent
 from workers.engine.steps.passes import Pass
-from workers.engine.steps.stacked_batches import StackedBatches
+from workers.engine.steps.stacked_batches import StackedBatches, Tables
 from workers.engine.steps.timetable import BLOCK, Timetable
 from workers.engine.steps.vectors import leave
 from workers.engine.steps.weighing import Weighing
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class StackedSteps:
-    """K problems that differ in nothing but seed, rates and dropout; the states are in step.
+    """K problems of one shape, with the rates, dropouts and rows of each; the states are in step.
 
     Their vectors are the rows of `vectors`. A member whose loss is not finite leaves them; its
     caller then goes on without it.
@@ -44,7 +43,7 @@ class StackedSteps:
         network, spec, memory = problem.network, problem.spec, problem.memory
         members = len(problems)
         self._kernels, self._spec = problem.kernels, spec
-        self._batches = StackedBatches(training_rows(problem), spec.batch_size, memory, members)
+        self._batches = StackedBatches(Tables.of(problems), spec.batch_size, memory)
         self._weighings = [Weighing(one, self._batches) for one in problems]
         self.n_rows = self._batches.n_rows
         self.total_weights = [weighing.total for weighing in self._weighings]

@@ -10,15 +10,19 @@ from hypothesis import strategies as st
 from workers.engine.rng import Purpose, generator
 from workers.engine.steps import stacked_batches
 from workers.engine.steps.batches import Batch, Batches
-from workers.engine.steps.stacked_batches import StackedBatches
+from workers.engine.steps.stacked_batches import StackedBatches, Tables
 from workers.engine.tensors import Memory
 
 MEMORY = Memory(np, np.dtype(np.float64))
 
 
-def table(n_rows: int) -> Batch:
-    X = np.arange(n_rows * 3, dtype=np.float64).reshape(n_rows, 3)
-    return Batch(X, np.arange(n_rows), np.arange(n_rows) + 0.5)
+def table(n_rows: int, first: int = 0) -> Batch:
+    X = np.arange(n_rows * 3, dtype=np.float64).reshape(n_rows, 3) + first
+    return Batch(X, np.arange(n_rows) + first, np.arange(n_rows) + first + 0.5)
+
+
+def shared(n_rows: int, members: int) -> Tables:
+    return Tables([table(n_rows)], [0] * members)
 
 
 def orders_of(members: int, n_rows: int) -> list[np.ndarray]:
@@ -29,19 +33,22 @@ def orders_of(members: int, n_rows: int) -> list[np.ndarray]:
 @given(
     n_rows=st.integers(1, 200),
     batch_size=st.integers(1, 250),
-    members=st.integers(1, 4),
+    tables=st.integers(1, 3),
+    of_members=st.lists(st.integers(0, 2), min_size=1, max_size=4),
     shuffled=st.booleans(),
     stretch=st.integers(1, 20_000),
 )
 def test_each_member_gets_the_batches_that_it_gets_alone(
-    n_rows: int, batch_size: int, members: int, shuffled: bool, stretch: int
+    n_rows: int, batch_size: int, tables: int, of_members: list[int], shuffled: bool, stretch: int
 ) -> None:
-    rows = table(n_rows)
+    rows = [table(n_rows, 1000 * place) for place in range(tables)]
+    of_members = [place % tables for place in of_members]
+    members = len(of_members)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stacked_batches, "STRETCH_BYTES", stretch)
-        stacked = StackedBatches(rows, batch_size, MEMORY, members)
+        stacked = StackedBatches(Tables(rows, of_members), batch_size, MEMORY)
     orders = orders_of(members, n_rows) if shuffled else [None] * members
-    alone = [Batches(rows, batch_size, MEMORY) for _ in range(members)]
+    alone = [Batches(rows[place], batch_size, MEMORY) for place in of_members]
     for cut, order in zip(alone, orders, strict=True):
         cut.enter(order)
     stacked.enter(orders)
@@ -56,7 +63,7 @@ def test_each_member_gets_the_batches_that_it_gets_alone(
 
 def test_any_batch_can_be_entered_directly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stacked_batches, "STRETCH_BYTES", 5000)
-    stacked = StackedBatches(table(205), 20, MEMORY, 3)
+    stacked = StackedBatches(shared(205, 3), 20, MEMORY)
     orders = orders_of(3, 205)
     stacked.enter(orders)
     in_turn = [stacked.batch(index).y.tolist() for index in range(stacked.count)]
@@ -66,7 +73,7 @@ def test_any_batch_can_be_entered_directly(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_next_epoch_forgets_the_orders_of_the_last() -> None:
-    stacked = StackedBatches(table(50), 20, MEMORY, 2)
+    stacked = StackedBatches(shared(50, 2), 20, MEMORY)
     stacked.enter(orders_of(2, 50))
     stacked.batch(2)
     stacked.enter([None, None])

@@ -89,15 +89,21 @@ class Fit:
             yield () if progress.report is None else (progress.report,)
 
     def _side_by_side(self, kernels: Kernels) -> Iterator[tuple[EpochReport, ...]]:
-        prepared = self._prepared
-        problems = [
-            Problem(
-                prepared.network, prepared.data, self._training, _seed_of(k, self._seed), kernels
-            )
-            for k in range(len(self._states))
-        ]
-        for progress in train_stacked(problems, self._states):
+        for progress in train_stacked(self.problems(kernels), self._states):
             yield tuple(progress.reports.values())
+
+    def problems(self, kernels: Kernels) -> list[Problem]:
+        """Those of the members."""
+        network, data = self._prepared.network, self._prepared.data
+        return [
+            Problem(network, data, self._training, _seed_of(member, self._seed), kernels)
+            for member in range(len(self._states))
+        ]
+
+    @property
+    def states(self) -> tuple[TrainingState, ...]:
+        """Where the members stand."""
+        return self._states
 
     @property
     def n_rows(self) -> int:
@@ -181,6 +187,21 @@ class Fit:
     def state(self, folds: Sequence[Mapping[str, Any]] = ()) -> bytes:
         """All that it takes to go on from here with the same bits; `folds` are those behind it."""
         return states_to_bytes(self._states, self._prepared.network.layout, folds)
+
+
+def train_together(fits: Sequence[Fit], kernels: Kernels) -> Iterator[None]:
+    """Train all until each has its `stop_reason`, with the bits that each gets by itself.
+
+    Yields about every 50 ms and at the end of every epoch; one that diverges leaves the others to
+    go on. Raises StackError where their problems differ in more than `stacked` allows.
+    """
+    if len(fits) == 1:
+        for _ in fits[0].epochs(kernels):
+            yield
+        return
+    problems = [problem for fit in fits for problem in fit.problems(kernels)]
+    for _ in train_stacked(problems, [state for fit in fits for state in fit.states]):
+        yield
 
 
 def _seed_of(member: int, seed: int) -> int:

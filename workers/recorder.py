@@ -114,7 +114,7 @@ class Recorder:
             epoch=fit.epoch,
             step=fit.step,
             trained_seconds=self._pace.trained_seconds,
-            folds_done=None if self._pace.folds_done is None else int(self._pace.folds_done),
+            folds_done=None if self._pace.folds_done is None else len(self.saving.folds),
             samples_per_second=self._pace.samples_per_second(fit),
             eta_seconds=self._pace.eta_seconds(fit),
             epochs=epochs,

@@ -8,14 +8,13 @@ from service.store import blobs
 from tests.faults import clock
 from tests.faults.ledger import StoppingLeases, StoppingSessions, run_name
 from tests.faults.places import come_to
-from workers import app, attempt, fold_trainings, runner
+from workers import app, attempt, fit, fold_trainings, runner
 from workers.__main__ import main
 from workers.engine import stacked, training
 from workers.fit import Fit
-from workers.modelling.folds import Folds, FoldTraining
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from service.usecases.claims import EpochMetrics
     from workers.engine.kernels.contract import Kernels
@@ -31,18 +30,17 @@ class StoppingFit(Fit):
             yield ended
 
 
-class StoppingFolds(Folds):
-    """Comes to `fold-2` before the second fold is trained."""
-
-    def training(self, fold: int) -> FoldTraining:
-        come_to(f"fold-{fold}", run_name())
-        return super().training(fold)
+def train_together(fits: Sequence[Fit], kernels: Kernels) -> Iterator[None]:
+    """Come to `folds-of-3` before three folds are trained, to `12-inside` in their epoch 12."""
+    come_to(f"folds-of-{len(fits)}", run_name())
+    for _ in fit.train_together(fits, kernels):
+        come_to(f"{fits[0].epoch + 1}-inside", run_name())
+        yield
 
 
 if __name__ == "__main__":
     vars(attempt)["Fit"] = StoppingFit
-    vars(attempt)["Folds"] = StoppingFolds
-    vars(fold_trainings)["Fit"] = StoppingFit
+    vars(fold_trainings)["train_together"] = train_together
     vars(app)["Leases"] = StoppingLeases
     vars(app)["Sessions"] = StoppingSessions
     # A training stops within an epoch, however few microseconds that takes: after every step.

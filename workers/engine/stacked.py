@@ -86,6 +86,13 @@ def train_stacked(
             yield replace(progress, reports=named)
 
 
+def difference(first: Problem, other: Problem) -> str | None:
+    """What keeps two problems from being members of one stack; None where nothing does."""
+    if isinstance(first.spec.optimizer, LbfgsSpec):
+        return "optimizer"
+    return next((name for name, is_equal in _comparisons(first, other) if not is_equal), None)
+
+
 class _Stack:
     """The members that are left, until one stops: then those that go on are another stack."""
 
@@ -163,9 +170,8 @@ def _check(problems: Sequence[Problem], states: Sequence[TrainingState]) -> None
     if isinstance(first.spec.optimizer, LbfgsSpec):
         raise ValueError("L-BFGS searches along a line of its own: it cannot be stacked")
     for index, problem in enumerate(problems):
-        for difference, is_equal in _comparisons(first, problem):
-            if not is_equal:
-                raise StackError(index, difference)
+        if (found := difference(first, problem)) is not None:
+            raise StackError(index, found)
     places = {(s.epoch, s.step, s.step_in_epoch) for s in states if s.stop_reason is None}
     if len(places) > 1:
         raise ValueError("the states do not stand at one step")

@@ -6,6 +6,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from service.usecases.claims import EpochMetrics
+from workers.engine.optimizers import slot_names
 from workers.engine.problem import Problem
 from workers.engine.stacked import train_stacked
 from workers.engine.training import TrainingState, train
@@ -109,6 +110,15 @@ class Fit:
     def n_rows(self) -> int:
         """The rows of an epoch."""
         return len(self._prepared.data.X)
+
+    @property
+    def n_bytes(self) -> int:
+        """About what training works on: the rows, and what moves with every member."""
+        data, network = self._prepared.data, self._prepared.network
+        vectors = len(self._states) * (3 + len(slot_names(self._training.optimizer)))
+        own: int = data.X.nbytes + data.y.nbytes
+        judging = 0 if data.X_validation is None else data.X_validation.nbytes
+        return own + judging + vectors * network.n_parameters * data.X.itemsize
 
     @property
     def epoch(self) -> int:

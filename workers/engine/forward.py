@@ -3,7 +3,8 @@
 A BLAS may add in another order for another number of rows, so rows get the bits of products on
 zero-padded blocks of 8. More rows at a time are faster: each product takes as many as give those
 bits (`layers/products.py`), and portions are that long only after a probe of the whole network, on
-this machine, has shown the bits of the blocks of 8.
+this machine, has shown the bits of the blocks of 8. For few rows a probe costs more than it saves,
+unless they are asked again and again.
 """
 
 from __future__ import annotations
@@ -28,8 +29,11 @@ BLOCK = BatchRows(8, 8)
 PORTION = 256
 """Rows taken through the layers at a time where there are enough of them."""
 
-_WIDE = (BatchRows(PORTION, BLOCK.total), BatchRows(32, BLOCK.total))
+_WIDE = (PORTION, 32)
+_REPEATED = (PORTION, 64, 16)
 _PROBES = 2
+_PADDING_FLOPS = 3e6
+"""A core does about so many in the time that the calls for another portion take."""
 
 
 def logits(network: Network, parameters: Array, X: Array) -> Array:
@@ -48,8 +52,18 @@ def outputs(network: Network, parameters: Array, X: Array) -> Array:
 class ForwardPass:
     """The forward pass with one parameter vector, whose present content every run reads."""
 
-    def __init__(self, network: Network, parameters: Array, kernels: Kernels = PLAIN) -> None:
+    def __init__(
+        self,
+        network: Network,
+        parameters: Array,
+        kernels: Kernels = PLAIN,
+        *,
+        repeats: bool = False,
+    ) -> None:
+        """`repeats`: there will be many runs, of as many rows."""
         self._network = network
+        self._repeats = repeats
+        self._most_padding = int(_PADDING_FLOPS / (2 * max(1, network.n_parameters)))
         self._parameters = parameters
         self._kernels = kernels
         self._portions: dict[BatchRows, _Portion] = {}
@@ -61,21 +75,22 @@ class ForwardPass:
         scores = np.empty((n_rows, self._network.n_outputs), X.dtype)
         answers = np.empty_like(scores)
         with np.errstate(all="ignore"):
+            sizes = self._sizes(n_rows)
             start = 0
-            for rows in self._sizes(n_rows):
-                portion = self._portion(rows)
-                while n_rows - start >= rows.total:
-                    end = start + rows.total
-                    portion.run(X[start:end], scores[start:end], answers[start:end])
-                    start = end
-            if start < n_rows:
-                self._portion(BLOCK).run_padded(X[start:], scores[start:], answers[start:])
+            while start < n_rows:
+                rows = portion_for(sizes, n_rows - start, self._most_padding)
+                end = min(start + rows.total, n_rows)
+                self._portion(rows).run(X[start:end], scores[start:end], answers[start:end])
+                start = end
         return scores, answers
 
     def _sizes(self, n_rows: int) -> tuple[BatchRows, ...]:
-        if n_rows < PORTION:
-            return (BLOCK,)
-        return portions(self._network, self._parameters.dtype, self._kernels)
+        if self._repeats:
+            # Few rows are padded to four times as many at most: so many are probed, too.
+            wide = tuple(size for size in _REPEATED if size < 4 * n_rows)
+        else:
+            wide = () if n_rows < PORTION else _WIDE
+        return portions(self._network, self._parameters.dtype, self._kernels, wide)
 
     def _portion(self, rows: BatchRows) -> _Portion:
         if rows not in self._portions:
@@ -99,11 +114,12 @@ class _Portion:
         shape = (rows.total, network.n_outputs)
         activation = kernels.activations[network.output_activation]
         self._activation = activation(memory, shape, False)
-        self._padded = memory.zeros((BLOCK.total, network.n_inputs))
+        self._memory = memory
+        self._padded: Array | None = None
 
     def run(self, X: Array, scores: Array, answers: Array) -> None:
-        """All the rows of a portion; results are left in `scores` and `answers`."""
-        y = self._layers.forward(X)
+        """The rows of a portion, or fewer; results are left in `scores` and `answers`."""
+        y = self._layers.forward(X if len(X) == self._rows else self._pad(X))
         if self._of_members is not None:
             self._of_members(y, scores, answers)
             return
@@ -111,11 +127,13 @@ class _Portion:
         self._activation.forward(y)
         np.copyto(answers, y[: len(answers)])
 
-    def run_padded(self, X: Array, scores: Array, answers: Array) -> None:
-        """Fewer rows than a block: zeros stand in for the others."""
+    def _pad(self, X: Array) -> Array:
+        """Zeros stand in for the other rows."""
+        if self._padded is None:
+            self._padded = self._memory.zeros((self._rows, X.shape[1]))
         self._padded[: len(X)] = X
         self._padded[len(X) :] = 0.0
-        self.run(self._padded, scores, answers)
+        return self._padded
 
     def bits(self, X: Array) -> bytes:
         """What comes out for X (N, I) of whole portions, bit by bit."""
@@ -127,12 +145,26 @@ class _Portion:
         return scores.tobytes() + answers.tobytes()
 
 
+def portion_for(sizes: tuple[BatchRows, ...], n_rows: int, most_padding: int) -> BatchRows:
+    """The size of the next portion: of descending ones the smallest that holds all the rows.
+
+    If that takes much padding, the largest that they fill; the last one where they fill none.
+    """
+    for rows in reversed(sizes):
+        if n_rows <= rows.total <= n_rows + most_padding:
+            return rows
+    return next((rows for rows in sizes if rows.total <= n_rows), sizes[-1])
+
+
 @lru_cache(maxsize=256)
-def portions(network: Network, dtype: DType, kernels: Kernels) -> tuple[BatchRows, ...]:
-    """Of _WIDE those in which random rows get the bits of blocks of 8; then the blocks of 8."""
-    found = list(_WIDE)
-    for trial in range(_PROBES):
+def portions(
+    network: Network, dtype: DType, kernels: Kernels, wide: tuple[int, ...] = _WIDE
+) -> tuple[BatchRows, ...]:
+    """Of such numbers of rows those that give random rows the bits of blocks of 8; then those."""
+    found = [BatchRows(size, BLOCK.total) for size in wide]
+    for trial in range(_PROBES if wide else 0):
         parameters, X = _random_work(network, dtype, trial)
+        X = X[: wide[0]]
         wanted = _Portion(BLOCK, network, parameters, kernels).bits(X)
         found = [
             rows for rows in found if _Portion(rows, network, parameters, kernels).bits(X) == wanted

@@ -43,7 +43,7 @@ class Validation:
         self._weights = losses.as_weights(data.weights_validation, shape[0], memory.dtype)
         # Weights of their own: those of a training may lie on another device.
         self._parameters = memory.empty((network.n_parameters,))
-        self._forward = ForwardPass(network, self._parameters)
+        self._forward = ForwardPass(network, self._parameters, repeats=True)
         self._portion = _portion_rows(network, len(self._X))
         self._gradient = memory.empty((self._portion, network.n_outputs))
         self._value = memory.zeros(())

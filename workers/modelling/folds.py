@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workers.engine.optimizers import slot_names
 from workers.modelling.estimator import Prepared, prepare_parts
 from workers.modelling.reporting.answers import Answers
 from workers.modelling.reporting.figures import Figuring
@@ -44,16 +43,6 @@ class FoldTraining:
     fold: int
     """From 1."""
     prepared: Prepared
-
-    @property
-    def n_bytes(self) -> int:
-        """About what it takes to train: its rows, and what moves with every member."""
-        prepared = self.prepared
-        data, training = prepared.data, prepared.plan.training
-        held_out = [part.X for part in (prepared.validation, prepared.test) if part is not None]
-        rows = sum(array.nbytes for array in (data.X, data.y, *held_out))
-        vectors = 3 + len(slot_names(training.optimizer))
-        return rows + training.members * vectors * prepared.network.n_parameters * data.X.itemsize
 
     def figures(self, parameters: Array, *, epochs: int, best_epoch: int | None) -> Figures:
         """How good a model with these parameters is on the fold, as plain data."""

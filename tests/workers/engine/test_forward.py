@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.workers.engine import problems
 from tests.workers.engine.random_networks import networks, random_inputs, random_parameters
 from workers.engine import forward
+from workers.engine.forward import ForwardPass
 from workers.engine.kernels.plain import PLAIN
 from workers.engine.network import Network
 from workers.engine.spec import (
@@ -56,6 +57,63 @@ def test_a_row_gets_the_same_bits_alone_and_in_any_batch(
             found_answers: Array = forward.outputs(network, parameters, batch)[at]
             assert found_scores.tobytes() == scores[row].tobytes()
             assert found_answers.tobytes() == answers[row].tobytes()
+
+
+@pytest.mark.parametrize("dtype", [np.dtype(np.float32), np.dtype(np.float64)])
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(network=networks(most_units=70), n_rows=st.integers(1, 700), seed=st.integers(0, 1000))
+def test_a_pass_that_repeats_gives_the_same_bits(
+    dtype: DType, network: Network, n_rows: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    parameters = random_parameters(network, rng).astype(dtype)
+    X = random_inputs(network, rng, n_rows).astype(dtype)
+    again = ForwardPass(network, parameters, repeats=True)
+    for rows in (X, X[: n_rows // 2]):
+        scores, answers = again.run(rows)
+        assert scores.tobytes() == forward.logits(network, parameters, rows).tobytes()
+        assert answers.tobytes() == forward.outputs(network, parameters, rows).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("repeats", "n_rows", "expected"),
+    [
+        # Small tables: a probe for one answer would cost more than its blocks.
+        (False, 55, [8] * 7),
+        (True, 55, [64]),
+        (True, 6, [8]),
+        (True, 300, [256, 64]),
+        (False, 300, [256, 256]),
+        (False, 512, [256, 256]),
+    ],
+)
+def test_rows_are_padded_where_that_saves_portions(
+    repeats: bool, n_rows: int, expected: list[int]
+) -> None:
+    assert portions_taken(problems.network((4, 8, 3)), n_rows, repeats=repeats) == expected
+
+
+def test_wide_networks_do_not_pad_much() -> None:
+    wide = problems.network((100, 200, 100))
+    assert portions_taken(wide, 143, repeats=True) == [64, 64, 16]
+    assert portions_taken(wide, 90, repeats=True) == [64, 16, 16]
+
+
+def portions_taken(network: Network, n_rows: int, *, repeats: bool) -> list[int]:
+    """The sizes of the portions by which so many rows are answered."""
+    taken = []
+    with pytest.MonkeyPatch.context() as patch:
+        run = forward.portion_for
+
+        def seeing(*arguments: Any) -> Any:
+            taken.append(run(*arguments))
+            return taken[-1]
+
+        patch.setattr(forward, "portion_for", seeing)
+        parameters = network.initial_parameters(0, np.float32)
+        X = np.ones((n_rows, network.n_inputs), np.float32)
+        ForwardPass(network, parameters, repeats=repeats).run(X)
+    return [rows.total for rows in taken]
 
 
 @pytest.mark.parametrize("activation", sorted(set(ACTIVATIONS) - {"prelu"}))

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.ingest import MEGABYTE, Reading, Spent, ingest_child, row
+from benchmarks.ingest import MEGABYTE, Reading, Spent, ingest_child, row, storing_child
 from benchmarks.ingest_files import FILES, write
 
 
@@ -11,10 +11,15 @@ def test_every_file_is_as_large_as_wished_and_is_read(name: str, tmp_path: Path)
     path, out = tmp_path / name, tmp_path / "out"
     write(name, path, 1000)
     assert path.stat().st_size >= 1000
-    spent = ingest_child(path, out)
-    assert out.read_bytes().startswith(b"PAR1")
-    assert spent.cpu_s > 0.0
-    assert spent.peak_bytes > 0
+    tables = []
+    for child in (ingest_child, storing_child):
+        spent = child(path, out)
+        assert spent.cpu_s > 0.0
+        assert spent.peak_bytes > 0
+        tables.append(out.read_bytes())
+        out.unlink()
+    assert tables[0].startswith(b"PAR1")
+    assert tables[0] == tables[1]
 
 
 def test_the_median_of_the_times_and_the_highest_peak_count() -> None:
@@ -25,8 +30,8 @@ def test_the_median_of_the_times_and_the_highest_peak_count() -> None:
 
 
 def test_what_misses_a_goal_is_said() -> None:
-    slow = Reading(99 * MEGABYTE, [Spent(1.0, 298 * MEGABYTE)])
-    assert row("x", slow, slow) == (
+    slow, slower = (Reading(99 * MEGABYTE, [Spent(s, 298 * MEGABYTE)]) for s in (1.0, 2.0))
+    assert row("x", slow, slower, slow) == (
         *("x", "99", "99", "100", "MISSED"),
-        *("3.0x", "MISSED", "99", "3.0x"),
+        *("50", "3.0x", "MISSED", "99", "3.0x"),
     )

@@ -14,16 +14,18 @@ import json
 import resource
 import signal
 import sys
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pyarrow as pa
 
+from workers.tabular.csv_dialect import Dialect
 from workers.tabular.csv_ingest import ingest_csv
 from workers.tabular.csv_source import CsvSource
 from workers.tabular.errors import TableError
-from workers.tabular.formats import HEAD_BYTES, find_format
+from workers.tabular.formats import HEAD_BYTES, DatasetFormat, find_format
 from workers.tabular.json_rows import json_columns
 from workers.tabular.npy_in import npy_blocks
 from workers.tabular.options import IngestOptions
@@ -34,9 +36,8 @@ from workers.tabular.statistics import describe
 from workers.tabular.typed_ingest import ingest_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from workers.tabular.formats import DatasetFormat
     from workers.tabular.options import Limits
     from workers.tabular.profile import TableProfile
 
@@ -57,43 +58,35 @@ def ingest(path: Path, options: IngestOptions, out: Path) -> TableProfile:
     with path.open("rb") as file:
         found = find_format(file.read(HEAD_BYTES), options.parse.format)
     try:
-        if found in ("csv", "tsv"):
-            return _ingest_text(path, options, out)
-        _ingest_values(path, found, options, out)
-        return replace(describe(out, options, None), format=found)
+        stored = store(path, found, options, out)
+        profile = describe(out, options, stored.dialect)
     except (pa.ArrowException, MemoryError) as error:
         out.unlink(missing_ok=True)
         raise TableError("dataset_unreadable", _reason(error, found, options.limits)) from error
     except TableError:
         out.unlink(missing_ok=True)
         raise
+    warnings = (*_of_placeholders(stored.placeholders), *profile.warnings)
+    return replace(profile, format=stored.format, warnings=warnings)
 
 
-def _ingest_text(path: Path, options: IngestOptions, out: Path) -> TableProfile:
-    if options.parse.format == "tsv" and options.parse.delimiter is None:
-        options = replace(options, parse=replace(options.parse, delimiter="\t"))
-    source = CsvSource(lambda: path.open("rb"), options.parse.codec, options.parse.format)
-    typing = ingest_csv(source, options, out)
-    dialect = typing.dialect
-    has_tabs = dialect.marks.delimiter == b"\t" and len(dialect.names) > 1
-    is_tsv = has_tabs if options.parse.format is None else options.parse.format == "tsv"
-    profile = describe(out, options, dialect)
-    return replace(
-        profile,
-        format="tsv" if is_tsv else "csv",
-        warnings=(*_of_placeholders(typing.placeholders), *profile.warnings),
-    )
+@dataclass(frozen=True)
+class Stored:
+    """How a file was read: what a CSV file is written in, and words that were missing cells."""
+
+    format: DatasetFormat
+    dialect: Dialect | None = None
+    placeholders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def _of_placeholders(found: Mapping[str, tuple[str, ...]]) -> Iterator[TableWarning]:
-    for name, words in found.items():
-        said = " and ".join(f'"{word}"' for word in words)
-        detail = f"{said} among its numbers: read as missing, unless the schema says otherwise"
-        yield TableWarning("missing_words", name, detail)
+def store(path: Path, found: DatasetFormat, options: IngestOptions, out: Path) -> Stored:
+    """Read a file of the format `found` into Parquet at `out`: `ingest` without the profile.
 
-
-def _ingest_values(path: Path, found: DatasetFormat, options: IngestOptions, out: Path) -> None:
+    Raises what Arrow raises, MemoryError, and TableError as `ingest`; `out` may then be there.
+    """
     limits = options.limits
+    if found in ("csv", "tsv"):
+        return _store_text(path, options, out)
     if found == "npy":
         ingest_blocks(lambda: npy_blocks(path, limits), options, out)
     elif found == "parquet":
@@ -101,6 +94,25 @@ def _ingest_values(path: Path, found: DatasetFormat, options: IngestOptions, out
     else:
         is_lines = found == "ndjson"
         ingest_blocks(lambda: json_columns(path, limits, is_lines=is_lines), options, out)
+    return Stored(found)
+
+
+def _store_text(path: Path, options: IngestOptions, out: Path) -> Stored:
+    if options.parse.format == "tsv" and options.parse.delimiter is None:
+        options = replace(options, parse=replace(options.parse, delimiter="\t"))
+    source = CsvSource(lambda: path.open("rb"), options.parse.codec, options.parse.format)
+    typing = ingest_csv(source, options, out)
+    dialect = typing.dialect
+    has_tabs = dialect.marks.delimiter == b"\t" and len(dialect.names) > 1
+    is_tsv = has_tabs if options.parse.format is None else options.parse.format == "tsv"
+    return Stored("tsv" if is_tsv else "csv", dialect, typing.placeholders)
+
+
+def _of_placeholders(found: Mapping[str, tuple[str, ...]]) -> Iterator[TableWarning]:
+    for name, words in found.items():
+        said = " and ".join(f'"{word}"' for word in words)
+        detail = f"{said} among its numbers: read as missing, unless the schema says otherwise"
+        yield TableWarning("missing_words", name, detail)
 
 
 def limit_process(limits: Limits) -> None:

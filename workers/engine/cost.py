@@ -9,7 +9,7 @@ import numpy as np
 
 from workers.engine import batch_memory
 from workers.engine.backend import dtype_of
-from workers.engine.forward import PORTION
+from workers.engine.forward import PORTION, largest_portion
 from workers.engine.optimizers.slots import slot_shapes
 from workers.engine.spec import LbfgsSpec
 from workers.engine.steps import chunk_plan
@@ -118,7 +118,7 @@ def _validation_bytes(network: Network, spec: TrainingSpec, n_rows: int) -> int:
     """Rows, outputs of this epoch and the last, parameters, and one portion on its way."""
     itemsize = dtype_of(spec.precision).itemsize
     numbers = n_rows * (network.n_inputs + 3 * network.n_outputs) + network.n_parameters
-    portion = batch_memory.forward_bytes(network, spec, min(n_rows, PORTION))
+    portion = batch_memory.forward_bytes(network, spec, min(n_rows, largest_portion(network)))
     return itemsize * numbers + _target_bytes(network, spec) * n_rows + portion
 
 

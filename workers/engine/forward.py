@@ -30,7 +30,11 @@ PORTION = 256
 """Rows taken through the layers at a time where there are enough of them."""
 
 _WIDE = (PORTION, 32)
-_REPEATED = (PORTION, 64, 16)
+_REPEATED = (64, 16)
+_LARGEST = 2048
+_CACHED_NUMBERS = 1 << 16
+"""So many of a layer's outputs stay near the processor while the next layer reads them."""
+
 _PROBES = 2
 _PADDING_FLOPS = 3e6
 """A core does about so many in the time that the calls for another portion take."""
@@ -87,7 +91,8 @@ class ForwardPass:
     def _sizes(self, n_rows: int) -> tuple[BatchRows, ...]:
         if self._repeats:
             # Few rows are padded to four times as many at most: so many are probed, too.
-            wide = tuple(size for size in _REPEATED if size < 4 * n_rows)
+            sizes = (largest_portion(self._network), PORTION, *_REPEATED)
+            wide = tuple(size for size in dict.fromkeys(sizes) if size < 4 * n_rows)
         else:
             wide = () if n_rows < PORTION else _WIDE
         return portions(self._network, self._parameters.dtype, self._kernels, wide)
@@ -145,6 +150,13 @@ class _Portion:
         return scores.tobytes() + answers.tobytes()
 
 
+def largest_portion(network: Network) -> int:
+    """How many rows a pass that repeats takes at most: more through layers of fewer units."""
+    widest = max(max(layer.n_inputs, layer.n_outputs) for layer in network.layers)
+    rows = 1 << (_CACHED_NUMBERS // (network.members * widest)).bit_length() >> 1
+    return max(PORTION, min(rows, _LARGEST))
+
+
 def portion_for(sizes: tuple[BatchRows, ...], n_rows: int, most_padding: int) -> BatchRows:
     """The size of the next portion: of descending ones the smallest that holds all the rows.
 
@@ -163,8 +175,7 @@ def portions(
     """Of such numbers of rows those that give random rows the bits of blocks of 8; then those."""
     found = [BatchRows(size, BLOCK.total) for size in wide]
     for trial in range(_PROBES if wide else 0):
-        parameters, X = _random_work(network, dtype, trial)
-        X = X[: wide[0]]
+        parameters, X = _random_work(network, dtype, wide[0], trial)
         wanted = _Portion(BLOCK, network, parameters, kernels).bits(X)
         found = [
             rows for rows in found if _Portion(rows, network, parameters, kernels).bits(X) == wanted
@@ -172,13 +183,13 @@ def portions(
     return (*found, BLOCK)
 
 
-def _random_work(network: Network, dtype: DType, trial: int) -> tuple[Array, Array]:
-    """Parameters (P,), and rows (PORTION, I) with levels where the network expects them."""
+def _random_work(network: Network, dtype: DType, n_rows: int, trial: int) -> tuple[Array, Array]:
+    """Parameters (P,), and rows (N, I) with levels where the network expects them."""
     random = rng.generator(0, rng.Purpose.PROBE, trial)
     parameters = network.initial_parameters(trial, dtype)
     parameters += random.normal(0.0, 0.1, parameters.shape).astype(dtype)
-    X = random.normal(size=(PORTION, network.n_inputs)).astype(dtype)
+    X = random.normal(size=(n_rows, network.n_inputs)).astype(dtype)
     if network.embeddings is not None:
         for table in network.embeddings.tables:
-            X[:, table.category.index] = random.integers(0, table.category.levels, PORTION)
+            X[:, table.category.index] = random.integers(0, table.category.levels, n_rows)
     return parameters, X

@@ -9,7 +9,7 @@ import numpy as np
 
 from workers.engine import losses
 from workers.engine.answers import SCORED
-from workers.engine.forward import PORTION, ForwardPass
+from workers.engine.forward import ForwardPass, largest_portion
 from workers.engine.kernels.plain import PLAIN
 from workers.engine.tensors import Memory
 
@@ -91,5 +91,6 @@ class Validation:
 
 def _portion_rows(network: Network, n_rows: int) -> int:
     by_cost = int(_PORTION_FLOPS / (2 * network.n_parameters))
-    portion = max(PORTION, min(by_cost, _PORTION_ROWS))
-    return min(portion - portion % PORTION, n_rows)
+    whole = largest_portion(network)
+    portion = max(whole, min(by_cost, _PORTION_ROWS))
+    return min(portion - portion % whole, n_rows)

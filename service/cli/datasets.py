@@ -17,7 +17,11 @@ datasets = typer.Typer(
     invoke_without_command=True,
 )
 
-_TYPES = "numeric, categorical, boolean, datetime, text or ignore"
+_TYPES = (
+    "numeric, categorical, boolean, datetime, text or ignore; day_first or month_first, of dates "
+    "such as 05/01/2024"
+)
+_DATES = ("day_first", "month_first")
 _HEAD = ("DATASET", "NAME", "FORMAT", "ROWS", "COLUMNS", "WARNINGS")
 
 
@@ -123,7 +127,7 @@ def _type_of(given: str) -> tuple[str, dict[str, str]]:
     if not mark or not column:
         detail = f"{given!r} is not written as COLUMN=TYPE"
         raise typer.BadParameter(detail, param_hint="COLUMN=TYPE")
-    return column, {"type": kind}
+    return column, {"dates" if kind in _DATES else "type": kind}
 
 
 def _show(dataset: Dataset, *, as_json: bool) -> None:

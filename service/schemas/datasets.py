@@ -19,6 +19,11 @@ class ColumnOverride(Wire):
 
     type: ColumnType | None = None
     missing: list[MissingToken] | None = Field(None, max_length=100)
+    dates: Literal["day_first", "month_first"] | None = Field(
+        None,
+        description="Which part comes first in dates such as 05/01/2024; found from the cells "
+        "where one of them can be read in one way only.",
+    )
 
 
 class ParseOptions(Wire):

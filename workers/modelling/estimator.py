@@ -150,7 +150,7 @@ def prepare_parts(
         training_truth=training_truth,
         validation=validation,
         test=encoding.held_out(split.test, truth[parts.test]),
-        reading=reading_of(table),
+        reading=reading_of(table.schema),
         unread=_unread(table, plan),
         warnings=(),
     )

@@ -18,6 +18,7 @@ from workers.modelling.plan import TargetNames, Task, names_of
 from workers.modelling.targets import ClassTarget, NumberTarget, TargetEncoding
 from workers.tabular.cell_warnings import CellWarning, CellWarnings
 from workers.tabular.encoders import FeatureType
+from workers.tabular.options import orders_in
 from workers.tabular.prediction_input import InputReader, PredictionInputError
 from workers.tabular.preprocessing import Preprocessing
 
@@ -95,7 +96,11 @@ class FittedModel:
         object.__setattr__(
             self,
             "_reader",
-            InputReader(self.preprocessing.encoders, {*names_of(self.target_name), *self.unread}),
+            InputReader(
+                self.preprocessing.encoders,
+                {*names_of(self.target_name), *self.unread},
+                orders_in(self.reading),
+            ),
         )
         object.__setattr__(self, "_warnings", CellWarnings(self.preprocessing.encoders))
 

@@ -10,6 +10,8 @@ import pyarrow as pa
 from workers.modelling.plan import PlanError, PlanProblem
 from workers.tabular.cell_readers import CellError, spelled
 from workers.tabular.numbers import numeric_profile
+from workers.tabular.options import orders_in
+from workers.tabular.parquet import reading_of
 from workers.tabular.prediction_input import pointer_part
 from workers.tabular.profile import ColumnProfile, TableProfile
 from workers.tabular.texts import TextSummary, boolean_profile, text_profile
@@ -17,6 +19,8 @@ from workers.tabular.types import BLANKS, parse_datetime
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from workers.tabular.types import DateOrder
 
 TEXT: pa.DataType = pa.dictionary(pa.int32(), pa.string())
 
@@ -41,7 +45,8 @@ def table_like(rows: Sequence[Mapping[str, Any]], like: pa.Table) -> pa.Table:
     ]
     if unknown:
         raise PlanError(unknown)
-    return _table(rows, {field.name: field.type for field in like.schema})
+    types = {field.name: field.type for field in like.schema}
+    return _table(rows, types, orders_in(reading_of(like.schema)))
 
 
 def profile_of(table: pa.Table, targets: Sequence[str]) -> TableProfile:
@@ -59,14 +64,19 @@ def profile_of(table: pa.Table, targets: Sequence[str]) -> TableProfile:
     return TableProfile(table.num_rows, tuple(columns), ())
 
 
-def _table(rows: Sequence[Mapping[str, Any]], types: Mapping[str, pa.DataType]) -> pa.Table:
+def _table(
+    rows: Sequence[Mapping[str, Any]],
+    types: Mapping[str, pa.DataType],
+    dates: Mapping[str, DateOrder] | None = None,
+) -> pa.Table:
+    orders = dates or {}
     problems = []
     columns: dict[str, Any] = {}
     for name, kind in types.items():
         cells = []
         for place, row in enumerate(rows):
             try:
-                cells.append(_cell(row.get(name), kind))
+                cells.append(_cell(row.get(name), kind, orders.get(name)))
             except CellError as error:
                 problems.append(PlanProblem(_pointer(place, name), error.code, error.detail))
                 cells.append(None)
@@ -77,7 +87,7 @@ def _table(rows: Sequence[Mapping[str, Any]], types: Mapping[str, pa.DataType]) 
     return pa.table(columns)
 
 
-def _cell(value: Any, kind: pa.DataType) -> Any:
+def _cell(value: Any, kind: pa.DataType, dates: DateOrder | None) -> Any:
     """A JSON value as a cell of a column, by the rules of a prediction. CellError."""
     if value is None:
         return None
@@ -87,7 +97,7 @@ def _cell(value: Any, kind: pa.DataType) -> Any:
             raise CellError("not_a_boolean", "true, false or null is expected here.")
         return value
     if pa.types.is_timestamp(kind):
-        moment = parse_datetime(value) if isinstance(value, str) else None
+        moment = parse_datetime(value, dates) if isinstance(value, str) else None
         if moment is None:
             raise CellError("not_a_datetime", "A date as text or null is expected here.")
         return moment.replace(tzinfo=None)

@@ -5,14 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from workers.tabular.encoders import MISSING, UNSEEN, CodedEncoder
 from workers.tabular.features import MICROSECONDS
-from workers.tabular.types import BLANKS, parse_boolean, parse_datetime, parse_number
+from workers.tabular.types import (
+    AS_WRITTEN,
+    BLANKS,
+    parse_boolean,
+    parse_datetime,
+    parse_number,
+)
 
 if TYPE_CHECKING:
-    from workers.tabular.encoders import Encoder, NumericType
+    from workers.tabular.encoders import Encoder
+    from workers.tabular.types import DateOrder
 
 CellReader = Callable[[Any], float]
 """From a cell to the number of a numeric feature (NaN: missing) or to the code of a category."""
@@ -34,22 +42,27 @@ class CellError(Exception):
         self.detail = detail
 
 
-def json_reader(encoder: Encoder) -> CellReader:
+def json_reader(encoder: Encoder, dates: DateOrder | None = None) -> CellReader:
     """Reads JSON values: numbers for numbers, true and false for booleans, text for the rest.
 
-    null is missing. A category also takes a number, as `spelled` writes it.
+    null is missing. A category also takes a number, as `spelled` writes it. `dates` is the order of
+    day and month in the column's table.
     """
     if not isinstance(encoder, CodedEncoder):
-        return _JSON[encoder.type]
+        if encoder.type == "datetime":
+            return partial(_json_datetime, dates)
+        return _json_boolean if encoder.type == "boolean" else _json_number
     if encoder.type == "boolean":
         return _level_of_truth(encoder, _json_boolean)
     return _json_category(encoder)
 
 
-def text_reader(encoder: Encoder) -> CellReader:
-    """Reads the cells of a text file, None being missing."""
+def text_reader(encoder: Encoder, dates: DateOrder | None = None) -> CellReader:
+    """Reads the cells of a text file, None being missing; `dates` as for `json_reader`."""
     if not isinstance(encoder, CodedEncoder):
-        return _TEXT[encoder.type]
+        if encoder.type == "datetime":
+            return partial(_text_datetime, dates)
+        return _text_boolean if encoder.type == "boolean" else _text_number
     if encoder.type == "boolean":
         return _level_of_truth(encoder, _text_boolean)
     return _text_category(encoder)
@@ -84,10 +97,10 @@ def _json_boolean(value: Any) -> float:
     return float(value)
 
 
-def _json_datetime(value: Any) -> float:
+def _json_datetime(dates: DateOrder | None, value: Any) -> float:
     if value is not None and type(value) is not str:
         raise CellError("not_a_datetime", "A date as text or null is expected here.")
-    return _text_datetime(value)
+    return _text_datetime(dates, value)
 
 
 def _json_category(encoder: CodedEncoder) -> CellReader:
@@ -123,15 +136,16 @@ def _text_boolean(cell: str | None) -> float:
     return float(value)
 
 
-def _text_datetime(cell: str | None) -> float:
+def _text_datetime(dates: DateOrder | None, cell: str | None) -> float:
     if cell is None:
         return math.nan
-    moment = parse_datetime(cell)
+    moment = parse_datetime(cell, dates)
     if moment is None:
-        raise CellError(
-            "not_a_datetime",
-            "The cell is not a date as 2024-05-31 or 31.05.2024, with a time or without.",
-        )
+        ways = "2024-05-31 or 31.05.2024"
+        if dates is not None:
+            ways = f"2024-05-31, 31.05.2024 or {AS_WRITTEN[dates]}"
+        detail = f"The cell is not a date as {ways}, with a time or without."
+        raise CellError("not_a_datetime", detail)
     return ((moment - _EPOCH) // _MICROSECOND) / MICROSECONDS
 
 
@@ -152,15 +166,3 @@ def _level_of_truth(encoder: CodedEncoder, truth: CellReader) -> CellReader:
         return by_truth.get(truth(cell), MISSING)
 
     return read
-
-
-_JSON: dict[NumericType, CellReader] = {
-    "numeric": _json_number,
-    "boolean": _json_boolean,
-    "datetime": _json_datetime,
-}
-_TEXT: dict[NumericType, CellReader] = {
-    "numeric": _text_number,
-    "boolean": _text_boolean,
-    "datetime": _text_datetime,
-}

@@ -6,7 +6,7 @@ Work is done on the distinct cells of a column, and spread over its rows by inde
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,12 +14,13 @@ import pyarrow.compute as pc
 from workers.tabular.types import (
     BLANKS,
     BOOLEANS,
-    DAY_SPELLINGS,
     DECIMAL_COMMA_NUMBER,
     LOCAL_DATETIME,
     NUMBER,
     TRUE_AND_FALSE,
     ZONED_DATETIME,
+    DateOrder,
+    day_spellings,
 )
 
 if TYPE_CHECKING:
@@ -29,8 +30,15 @@ Column: TypeAlias = "pa.Array[Any]"
 Chunks: TypeAlias = "pa.ChunkedArray[Any]"
 
 # "empty": no cell of the column is known yet that is not missing. "truth": a boolean that was
-# wished for, which takes more words than one that is inferred.
-Kind = Literal["empty", "integer", "float", "boolean", "truth", "datetime", "string"]
+# wished for, which takes more words than one that is inferred. Dates as 31/05/2024 have an order;
+# "either_first" are those as 05/01/2024, which stay text unless another cell of the column tells.
+Kind = (
+    Literal["empty", "integer", "float", "boolean", "truth", "datetime", "either_first", "string"]
+    | DateOrder
+)
+
+DATE_ORDERS: tuple[DateOrder, ...] = get_args(DateOrder)
+_DATES = frozenset[Kind](("datetime", "either_first", *DATE_ORDERS))
 
 STORED_TYPES: dict[Kind, pa.DataType] = {
     "empty": pa.dictionary(pa.int32(), pa.string()),
@@ -39,6 +47,9 @@ STORED_TYPES: dict[Kind, pa.DataType] = {
     "boolean": pa.bool_(),
     "truth": pa.bool_(),
     "datetime": pa.timestamp("us"),
+    "day_first": pa.timestamp("us"),
+    "month_first": pa.timestamp("us"),
+    "either_first": pa.dictionary(pa.int32(), pa.string()),
     "string": pa.dictionary(pa.int32(), pa.string()),
 }
 
@@ -102,10 +113,20 @@ def classify(cells: Cells, decimal: str) -> Kind:
         return "empty"
     if convert_distinct(present, "integer", decimal) is not None and _has_zeros_in_front(present):
         return "string"
-    for kind in ("integer", "float", "boolean", "datetime"):
+    for kind in ("integer", "float", "boolean"):
         if convert_distinct(present, kind, decimal) is not None:
             return kind
-    return "string"
+    return kind_of_dates(present) or "string"
+
+
+def kind_of_dates(present: Column) -> Kind | None:
+    """How all the cells are dates; None where they are not."""
+    if _datetimes(present) is not None:
+        return "datetime"
+    fitting = [order for order in DATE_ORDERS if _datetimes(present, order) is not None]
+    if len(fitting) > 1:
+        return "either_first"
+    return fitting[0] if fitting else None
 
 
 def join(one: Kind, other: Kind) -> Kind:
@@ -114,6 +135,11 @@ def join(one: Kind, other: Kind) -> Kind:
         return one
     if one == "empty":
         return other
+    if _DATES.issuperset((one, other)):
+        orders = {one, other}.intersection(DATE_ORDERS)
+        if not orders:
+            return "either_first"
+        return orders.pop() if len(orders) == 1 else "string"
     return "float" if {one, other} == {"integer", "float"} else "string"
 
 
@@ -142,17 +168,39 @@ def convert_distinct(distinct: Column, kind: Kind, decimal: str) -> Column | Non
         return _booleans(distinct, BOOLEANS if kind == "truth" else TRUE_AND_FALSE)
     if kind == "datetime":
         return _datetimes(distinct)
+    if kind in DATE_ORDERS:
+        return _datetimes(distinct, kind)
+    if kind == "either_first":
+        found = kind_of_dates(distinct.drop_null())
+        return distinct if found in ("datetime", "either_first") else None
     numbers = _numbers(distinct, decimal)
     return integers(numbers) if kind == "integer" and numbers is not None else numbers
 
 
 def first_misfit(cells: Cells, kind: Kind, decimal: str) -> int:
-    """The first row whose cell does not fit the kind, from 0; there must be one."""
+    """The first row whose cell does not fit the kind, from 0; there must be one.
+
+    Of dates it is the first that does not fit those above it.
+    """
+    if kind in _DATES:
+        return _first_misfit_of_dates(cells, kind)
     misfits = [
         convert_distinct(cells.distinct.slice(position, 1), kind, decimal) is None
         for position in range(len(cells.distinct))
     ]
     return pa.array(misfits).take(cells.indices).index(True).as_py()
+
+
+def _first_misfit_of_dates(cells: Cells, kind: Kind) -> int:
+    kinds = [
+        kind_of_dates(cells.distinct.slice(position, 1).drop_null()) or "string"
+        for position in range(len(cells.distinct))
+    ]
+    for row, position in enumerate(cells.indices.to_pylist()):
+        kind = kind if position is None else join(kind, kinds[position])
+        if kind == "string":
+            return row
+    raise ValueError("every cell fits")
 
 
 def integers(numbers: Column) -> Column | None:
@@ -216,12 +264,12 @@ def _has_zeros_in_front(distinct: Column) -> bool:
     return pc.any(pc.match_substring_regex(distinct, "^0[0-9]+$")).as_py() is True
 
 
-def _datetimes(distinct: Column) -> Column | None:
+def _datetimes(distinct: Column, order: DateOrder | None = None) -> Column | None:
     if not _all(pc.match_substring_regex(distinct, _DIGIT_AND_MARK)):
         return None
     iso = f"^({LOCAL_DATETIME}|{ZONED_DATETIME})$"
     if not _all(pc.match_substring_regex(distinct, iso)):
-        for spelling, in_iso in DAY_SPELLINGS:
+        for spelling, in_iso in day_spellings(order):
             distinct = pc.replace_substring_regex(distinct, spelling, in_iso)
         if not _all(pc.match_substring_regex(distinct, iso)):
             return None

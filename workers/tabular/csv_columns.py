@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from workers.tabular.cells import (
+    DATE_ORDERS,
     Cells,
     are_finite,
     classify,
@@ -15,17 +16,20 @@ from workers.tabular.cells import (
     first_misfit,
     integers,
     join,
+    kind_of_dates,
 )
 from workers.tabular.csv_parse import parse_cells, parse_typed
 from workers.tabular.csv_records import line_of_record
 from workers.tabular.errors import TableError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from workers.tabular.cells import Column, Kind
     from workers.tabular.csv_blocks import Block
     from workers.tabular.csv_dialect import Dialect
-    from workers.tabular.options import IngestOptions, Limits
-    from workers.tabular.types import ColumnType
+    from workers.tabular.options import ColumnWish, IngestOptions, Limits
+    from workers.tabular.types import ColumnType, DateOrder
 
 # What a wish for a type makes of a column before its first cell is seen.
 WISHED_KINDS: dict[ColumnType, Kind] = {
@@ -39,8 +43,45 @@ WISHED_KINDS: dict[ColumnType, Kind] = {
 BAD_CELL = {
     "numeric": ("bad_number", "not a number"),
     "boolean": ("bad_boolean", "none of true, false, yes, no, t, f, y, n, 1, 0"),
-    "datetime": ("bad_datetime", "not an ISO 8601 date or date and time"),
+    "datetime": (
+        "bad_datetime",
+        "not a date as 2024-05-31 or 31.05.2024, with a time or without, "
+        "nor one as 05/01/2024 in the order that `dates` of the schema says",
+    ),
 }
+
+
+def first_kind(wish: ColumnWish, cells: Cells, decimal: str) -> Kind:
+    """What a column is taken for: what is wished, or what its first cells are."""
+    if wish.dates is not None:
+        return wish.dates
+    if wish.type == "datetime":
+        return kind_of_dates(cells.present) or "datetime"
+    return WISHED_KINDS[wish.type] if wish.type else classify(cells, decimal)
+
+
+def fulfils(wished: ColumnType, known: Kind, found: Kind) -> bool:
+    """Whether cells of a kind are what was wished, though the column was taken for another kind."""
+    if wished == "datetime":
+        return join(known, found) != "string"
+    return wished == "numeric" and found == "float"
+
+
+def check_dates(kinds: Mapping[str, Kind], options: IngestOptions) -> None:
+    """Refuse what was wished to be dates, where no cell tells the day from the month.
+
+    Raises:
+        TableError: bad_datetime.
+    """
+    for name, kind in kinds.items():
+        if kind == "either_first" and options.wish(name).type == "datetime":
+            detail = "no cell says if the day or the month comes first: say `dates` of the schema"
+            raise TableError("bad_datetime", detail, column=name)
+
+
+def date_orders(kinds: Mapping[str, Kind]) -> dict[str, DateOrder]:
+    """Of the columns whose dates are as 05/01/2024, which part comes first."""
+    return {name: kind for name, kind in kinds.items() if kind in DATE_ORDERS}
 
 
 class ColumnReader:
@@ -62,10 +103,8 @@ class ColumnReader:
     def guess(self, cells: dict[str, Cells]) -> None:
         """Take the columns for what is wished, or for what these cells are."""
         for name in self._dialect.names:
-            wished = self._options.wish(name).type
-            self.kinds[name] = (
-                WISHED_KINDS[wished] if wished else classify(cells[name], self._dialect.decimal)
-            )
+            wish = self._options.wish(name)
+            self.kinds[name] = first_kind(wish, cells[name], self._dialect.decimal)
             if self.kinds[name] == "string" and cells[name].differ_mostly:
                 self.plain_texts.add(name)
 
@@ -130,14 +169,14 @@ class ColumnReader:
         if column is not None:
             return column
         found = classify(cells, self._dialect.decimal)
-        wished = self._options.wish(name).type
-        if wished in BAD_CELL and not (wished == "numeric" and found == "float"):
+        wished = self._options.wish(name).checked_type
+        if wished in BAD_CELL and not fulfils(wished, self.kinds[name], found):
             raise self._bad_cell(name, cells, block)
         self.kinds[name] = join(self.kinds[name], found)
         return cells.indices
 
     def _bad_cell(self, name: str, cells: Cells, block: Block) -> TableError:
-        wished = self._options.wish(name).type
+        wished = self._options.wish(name).checked_type
         kind: Kind = "float" if wished == "numeric" else self.kinds[name]
         index = first_misfit(cells, kind, self._dialect.decimal)
         row, line = self.n_rows + index + 1, line_of_record(block, self._dialect.marks, index)

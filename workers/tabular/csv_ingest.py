@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from workers.tabular.cells import STORED_TYPES, Kind, uses_decimal_comma
-from workers.tabular.csv_columns import ColumnReader
+from workers.tabular.csv_columns import ColumnReader, check_dates, date_orders
 from workers.tabular.csv_dialect import Dialect, body_blocks, detect_dialect
 from workers.tabular.errors import TableError
 from workers.tabular.options import ColumnWish
@@ -66,6 +66,7 @@ def ingest_csv(source: CsvSource, options: IngestOptions, out: Path) -> Typing:
     typing = _guess(source, options)
     while (fitting := _write(source, options, typing, out)) != typing.kinds:
         typing = typing.widened(fitting)
+    check_dates(typing.kinds, options)
     return typing
 
 
@@ -102,7 +103,8 @@ def _write(source: CsvSource, options: IngestOptions, typing: Typing, out: Path)
     reader.kinds = dict(typing.kinds)
     reader.plain_texts = set(typing.plain_texts)
     schema = pa.schema([(name, STORED_TYPES[kind]) for name, kind in typing.kinds.items()])
-    with TableWriter(out, with_reading(schema, options.reading())) as writer:
+    reading = options.dated(date_orders(typing.kinds)).reading()
+    with TableWriter(out, with_reading(schema, reading)) as writer:
         for block in body_blocks(source, typing.dialect, options.limits):
             columns = reader.read(block)
             if reader.kinds == typing.kinds:

@@ -12,12 +12,13 @@ from workers.tabular.cell_readers import spelled
 from workers.tabular.features import MICROSECONDS
 from workers.tabular.histograms import histogram, most_frequent
 from workers.tabular.profile import ColumnProfile, TableWarning, TopValue
+from workers.tabular.types import AS_WRITTEN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from workers.tabular.cells import Chunks
-    from workers.tabular.types import ColumnType
+    from workers.tabular.types import ColumnType, DateOrder
 
 # As many as numbers may be codes of classes.
 N_TOP = 20
@@ -51,8 +52,14 @@ def numeric_profile(
     return profile, _row_number_warning(name, values, ordered) if integer else None
 
 
-def time_profile(name: str, column: Chunks, wished: ColumnType | None) -> ColumnProfile:
-    """The profile of a timestamp[us] column."""
+def time_profile(
+    name: str, column: Chunks, wished: ColumnType | None, order: DateOrder | None = None
+) -> ColumnProfile:
+    """The profile of a timestamp[us] column; `order` if its text was as 05/01/2024."""
+    written = "2024-05-31 or 31.05.2024"
+    if order is not None:
+        first = "day" if order == "day_first" else "month"
+        written = f"{AS_WRITTEN[order]}, the {first} first"
     ordered = np.sort(column.drop_null().cast(pa.int64()).to_numpy())
     values, counts = most_frequent(ordered, N_TOP)
     return ColumnProfile(
@@ -69,7 +76,7 @@ def time_profile(name: str, column: Chunks, wished: ColumnType | None) -> Column
             for ticks, n in zip(values.tolist(), counts.tolist(), strict=True)
         ),
         integer=False,
-        reason=reason_for("a date, as 2024-05-31 or 31.05.2024", column, wished),
+        reason=reason_for(f"a date, as {written}", column, wished),
         histogram=histogram(ordered, MICROSECONDS),
     )
 

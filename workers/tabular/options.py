@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_args
 
 from workers.tabular.errors import TableError
 from workers.tabular.formats import DatasetFormat
-from workers.tabular.types import MISSING_TOKENS, ColumnType
+from workers.tabular.types import MISSING_TOKENS, ColumnType, DateOrder
 
 T = TypeVar("T")
 
@@ -50,11 +50,17 @@ class Limits:
 class ColumnWish:
     """The type of one column and the cells that mean missing in it; None leaves it to inference.
 
-    An empty cell is always missing.
+    An empty cell is always missing. `dates` is which part of 05/01/2024 comes first.
     """
 
     type: ColumnType | None = None
     missing: tuple[str, ...] | None = None
+    dates: DateOrder | None = None
+
+    @property
+    def checked_type(self) -> ColumnType | None:
+        """What every cell must be."""
+        return "datetime" if self.dates else self.type
 
     @property
     def missing_tokens(self) -> tuple[str, ...]:
@@ -108,13 +114,23 @@ class IngestOptions:
 
     def reading(self) -> dict[str, Any]:
         """How cells are told apart, as plain data: what later rows must be read with, too."""
-        missing = {name: w.missing for name, w in self.schema.items() if w.missing is not None}
+        columns: dict[str, dict[str, Any]] = {}
+        for name, wish in self.schema.items():
+            if wish.missing is not None:
+                columns[name] = {"missing": list(wish.missing)}
+            if wish.dates is not None:
+                columns[name] = columns.get(name, {}) | {"dates": wish.dates}
         # Later rows may come in another format.
         parse = asdict(replace(self.parse, format=None))
         return {
-            "schema": {name: {"missing": list(tokens)} for name, tokens in missing.items()},
+            "schema": columns,
             "parse": {key: value for key, value in parse.items() if value is not None},
         }
+
+    def dated(self, orders: Mapping[str, DateOrder]) -> IngestOptions:
+        """The same with the orders of the dates in columns, which were found out."""
+        found = {name: replace(self.wish(name), dates=order) for name, order in orders.items()}
+        return replace(self, schema={**self.schema, **found})
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> IngestOptions:
@@ -131,13 +147,24 @@ class IngestOptions:
         )
 
 
+def orders_in(reading: Mapping[str, Any]) -> dict[str, DateOrder]:
+    """The orders of the dates in the columns of a table, by its `IngestOptions.reading`."""
+    columns = reading.get("schema", {}).items()
+    return {name: told["dates"] for name, told in columns if "dates" in told}
+
+
 def _column_wish(column: str, plain: Mapping[str, Any]) -> ColumnWish:
     wish = _from_plain(ColumnWish, "schema_option", plain)
     if wish.type is not None and wish.type not in get_args(ColumnType):
         allowed = ", ".join(get_args(ColumnType))
         raise TableError("schema_option", f"type must be one of {allowed}", column=column)
+    if wish.dates not in (None, *get_args(DateOrder)):
+        allowed = ", ".join(get_args(DateOrder))
+        raise TableError("schema_option", f"dates must be one of {allowed}", column=column)
+    if wish.dates is not None and wish.type not in (None, "datetime"):
+        raise TableError("schema_option", f"dates are no {wish.type}", column=column)
     missing = None if wish.missing is None else tuple(wish.missing)
-    return ColumnWish(type=wish.type, missing=missing)
+    return ColumnWish(type=wish.type, missing=missing, dates=wish.dates)
 
 
 def _from_plain(kind: type[T], code: str, plain: Mapping[str, Any]) -> T:

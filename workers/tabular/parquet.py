@@ -126,16 +126,15 @@ def with_reading(schema: pa.Schema, reading: dict[str, Any]) -> pa.Schema:
     return schema.with_metadata({_READING: json.dumps(reading).encode()})
 
 
-def reading_of(table: pa.Table) -> dict[str, Any]:
-    """How the table's text was read, as `with_reading` was told; nothing for other tables."""
-    reading: dict[str, Any] = json.loads((table.schema.metadata or {}).get(_READING, b"{}"))
+def reading_of(schema: pa.Schema) -> dict[str, Any]:
+    """How the text of a table was read, as `with_reading` was told; nothing for other tables."""
+    reading: dict[str, Any] = json.loads((schema.metadata or {}).get(_READING, b"{}"))
     return reading
 
 
 def stored_reading(data: bytes | pa.Buffer) -> dict[str, Any]:
     """How the text of a stored table was read, without reading the table."""
-    schema = pq.ParquetFile(pa.BufferReader(data)).schema_arrow
-    return reading_of(schema.empty_table())
+    return reading_of(pq.ParquetFile(pa.BufferReader(data)).schema_arrow)
 
 
 def open_stored(data: bytes | pa.Buffer) -> pq.ParquetFile:

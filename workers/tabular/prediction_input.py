@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from workers.tabular.cell_readers import CellReader
     from workers.tabular.encoders import Encoder
+    from workers.tabular.types import DateOrder
 
 MAX_PROBLEMS = 20
 _NAMED = 10
@@ -51,13 +52,22 @@ class InputReader:
     The way without problems is kept short; only when it fails are the problems looked for.
     """
 
-    def __init__(self, encoders: Sequence[Encoder], unread: Collection[str] = ()) -> None:
-        """Take the features, and the names of columns that may be there and are not read."""
+    def __init__(
+        self,
+        encoders: Sequence[Encoder],
+        unread: Collection[str] = (),
+        dates: Mapping[str, DateOrder] | None = None,
+    ) -> None:
+        """Take the features, and the names of columns that may be there and are not read.
+
+        `dates` is the order of day and month by column.
+        """
+        orders = dates or {}
         self._unread = frozenset(unread)
         self._names = tuple(encoder.name for encoder in encoders)
         self._known = frozenset(self._names)
-        self._json = tuple(json_reader(encoder) for encoder in encoders)
-        self._text = tuple(text_reader(encoder) for encoder in encoders)
+        self._json = tuple(json_reader(one, orders.get(one.name)) for one in encoders)
+        self._text = tuple(text_reader(one, orders.get(one.name)) for one in encoders)
         is_code = [isinstance(encoder, CodedEncoder) for encoder in encoders]
         self._code_places = np.flatnonzero(is_code)
         self._number_places = np.flatnonzero(np.logical_not(is_code))

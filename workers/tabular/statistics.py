@@ -9,6 +9,8 @@ import pyarrow.parquet as pq
 
 from workers.tabular.duplicates import RowDigests, hashes_of
 from workers.tabular.numbers import numeric_profile, time_profile
+from workers.tabular.options import orders_in
+from workers.tabular.parquet import reading_of
 from workers.tabular.profile import ColumnProfile, TableProfile, TableWarning
 from workers.tabular.texts import TextSummary, boolean_profile, text_profile
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from workers.tabular.cells import Chunks, Column
     from workers.tabular.csv_dialect import Dialect
     from workers.tabular.options import IngestOptions
-    from workers.tabular.types import ColumnType
+    from workers.tabular.types import ColumnType, DateOrder
 
 # Columns are read together up to here: one by one, 10,000 of them take minutes.
 _CELLS_AT_ONCE = 1_000_000
@@ -33,6 +35,7 @@ def describe(path: Path, options: IngestOptions, dialect: Dialect | None) -> Tab
     with pq.ParquetFile(path) as file:
         n_rows = file.metadata.num_rows
         digests = RowDigests(n_rows)
+        orders = orders_in(reading_of(file.schema_arrow))
         for field, pieces in _columns(file):
             wished = options.wish(field.name).type
             if _is_text(field):
@@ -42,7 +45,8 @@ def describe(path: Path, options: IngestOptions, dialect: Dialect | None) -> Tab
                 kind: Any = field.type
                 column: Any = pa.chunked_array(list(pieces), kind)
                 digests.add(column)
-                profile, warning = _profile(field.name, column, wished)
+                order = orders.get(field.name)
+                profile, warning = _profile(field.name, column, wished, order)
             columns.append(profile)
             warnings += [warning] if warning else _constancy_warnings(profile)
     n_duplicates = digests.n_duplicates() if len(columns) > 1 else 0
@@ -89,12 +93,12 @@ def _is_text(field: pa.Field[pa.DataType]) -> bool:
 
 
 def _profile(
-    name: str, column: Chunks, wished: ColumnType | None
+    name: str, column: Chunks, wished: ColumnType | None, order: DateOrder | None
 ) -> tuple[ColumnProfile, TableWarning | None]:
     if pa.types.is_boolean(column.type):
         return boolean_profile(name, column, wished), None
     if pa.types.is_timestamp(column.type):
-        return time_profile(name, column, wished), None
+        return time_profile(name, column, wished, order), None
     return numeric_profile(name, column, wished)
 
 

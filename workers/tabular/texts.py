@@ -39,11 +39,13 @@ _GROUPED = (
 )
 
 # What a person reads as numbers or dates in every cell, and this reader leaves as text, because it
-# can be read in several ways: is 3% 3 or 0.03, and which part of 05/01/2024 is the month?
+# can be read in several ways: is 3% 3 or 0.03, and which part of 05/01/2024 is the month, if no
+# other cell tells?
 _UNREAD = {
     "unread_dates": (
         r"^[0-9]{1,2}[/-][0-9]{1,2}[/-]([0-9]{2}|[0-9]{4})( .*)?$",
-        "a date without saying if day or month comes first: write 2024-05-31",
+        "a date of which no cell says if day or month comes first, or a year is short: "
+        "say `dates` in the schema, or write 2024-05-31",
     ),
     "unread_numbers": (
         rf"^[+-]?[$€£¥]? ?[+-]?({_GROUPED}) ?([%$€£¥]|EUR|USD|GBP|CHF)?$",

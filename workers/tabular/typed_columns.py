@@ -22,7 +22,7 @@ from workers.tabular.cells import (
     integers,
     join,
 )
-from workers.tabular.csv_columns import BAD_CELL, WISHED_KINDS, check_size
+from workers.tabular.csv_columns import BAD_CELL, check_size, first_kind, fulfils
 from workers.tabular.errors import TableError
 from workers.tabular.value_texts import as_texts
 
@@ -79,7 +79,8 @@ class TypedReader:
         family = family_of(values)
         self._check_family(name, family, values)
         wish = self._options.wish(name)
-        is_wished = wish.type is None or _FAMILY_OF_WISH.get(wish.type) == family
+        wished = wish.checked_type
+        is_wished = wished is None or _FAMILY_OF_WISH.get(wished) == family
         if family == "text" or wish.missing is not None or not is_wished:
             return self._from_text(name, values)
         found, column = self._natural(name, values)
@@ -137,16 +138,16 @@ class TypedReader:
         self._check_texts(name, texts.dictionary, texts.indices)
         cells = Cells.clean(texts, wish.missing_tokens)
         if name not in self.kinds:
-            kind = WISHED_KINDS[wish.type] if wish.type else classify(cells, self._decimal)
-            self.kinds[name] = kind
+            self.kinds[name] = first_kind(wish, cells, self._decimal)
         if self.kinds[name] == "string" and cells.differ_mostly:
             self._plain_texts.add(name)
         column = convert(cells, self.kinds[name], self._decimal)
         if column is not None:
             return column
         found = classify(cells, self._decimal)
-        if wish.type in BAD_CELL and not (wish.type == "numeric" and found == "float"):
-            raise self._bad_cell(name, cells, wish.type)
+        wished = wish.checked_type
+        if wished in BAD_CELL and not fulfils(wished, self.kinds[name], found):
+            raise self._bad_cell(name, cells, wished)
         self.kinds[name] = join(self.kinds[name], found)
         return cells.indices
 

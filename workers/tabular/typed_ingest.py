@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import pyarrow as pa
 
 from workers.tabular.cells import STORED_TYPES, Kind
+from workers.tabular.csv_columns import check_dates, date_orders
 from workers.tabular.errors import TableError
 from workers.tabular.parquet import TableWriter, with_reading
 from workers.tabular.typed_columns import TypedReader
@@ -47,12 +48,14 @@ def ingest_blocks(
         kinds = dict(reader.kinds)
         reader = TypedReader(options, kinds, too_long)
         _write(blocks, reader, options, out)
+    check_dates(reader.kinds, options)
 
 
 def _write(blocks: Blocks, reader: TypedReader, options: IngestOptions, out: Path) -> None:
     kinds = dict(reader.kinds)
     schema = pa.schema([(name, STORED_TYPES[kind]) for name, kind in kinds.items()])
-    with TableWriter(out, with_reading(schema, options.reading())) as writer:
+    reading = options.dated(date_orders(kinds)).reading()
+    with TableWriter(out, with_reading(schema, reading)) as writer:
         for block in blocks():
             columns = reader.read(block)
             if reader.kinds == kinds:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 ColumnType = Literal["numeric", "categorical", "boolean", "datetime", "text", "ignore"]
+DateOrder = Literal["day_first", "month_first"]
 
 BLANKS = " \t"
 
@@ -44,15 +45,41 @@ LOCAL_DATETIME = rf"{_DAY}({_TIME})?"
 ZONED_DATETIME = rf"{_DAY}{_TIME}(Z|[+-][0-9]{{2}}:?[0-9]{{2}})"
 
 # Other ways to write a day that can mean one day only, rewritten one after the other: 2024/05/31,
-# 2024-05 (its first day), 31.05.2024, where the day always stands first. A slash behind the day or
-# the month does not say which of them comes first.
-DAY_SPELLINGS = (
+# 2024-05 (its first day), 31.05.2024, where the day always stands first.
+_DAY_SPELLINGS = (
     (r"^([0-9]{4})[/.]([0-9]{2})[/.]([0-9]{2})", r"\1-\2-\3"),
     (r"^([0-9]{4}-[0-9]{2})$", r"\1-01"),
     (r"^([0-9]\.[0-9]{1,2}\.[0-9]{4})", r"0\1"),
     (r"^([0-9]{2})\.([0-9])\.([0-9]{4})", r"\1.0\2.\3"),
     (r"^([0-9]{2})\.([0-9]{2})\.([0-9]{4})", r"\3-\2-\1"),
 )
+
+# A slash or a hyphen behind the day or the month does not say which of them comes first, in
+# 05/01/2024 and 5-1-2024: that is known of a column, or not at all.
+_SHORT_PARTS = tuple(
+    pair
+    for mark in "/-"
+    for pair in (
+        (rf"^([0-9]{mark}[0-9]{{1,2}}{mark}[0-9]{{4}})", r"0\1"),
+        (rf"^([0-9]{{2}}){mark}([0-9]){mark}([0-9]{{4}})", rf"\1{mark}0\2{mark}\3"),
+    )
+)
+AS_WRITTEN: dict[DateOrder, str] = {"day_first": "31/05/2024", "month_first": "05/31/2024"}
+_ORDERS: dict[DateOrder, str] = {"day_first": r"\3-\2-\1", "month_first": r"\3-\1-\2"}
+
+
+def day_spellings(order: DateOrder | None) -> tuple[tuple[str, str], ...]:
+    """Regular expressions and what replaces them, one after the other, so that a day is ISO 8601.
+
+    With an order also that of a day which is written as 05/01/2024.
+    """
+    if order is None:
+        return _DAY_SPELLINGS
+    ordered = tuple(
+        (rf"^([0-9]{{2}}){mark}([0-9]{{2}}){mark}([0-9]{{4}})", _ORDERS[order]) for mark in "/-"
+    )
+    return (*_DAY_SPELLINGS, *_SHORT_PARTS, *ordered)
+
 
 TRUE_AND_FALSE = {"true": True, "false": False}
 BOOLEANS = TRUE_AND_FALSE | {
@@ -68,7 +95,10 @@ BOOLEANS = TRUE_AND_FALSE | {
 
 _NUMBER = re.compile(NUMBER)
 _DATETIME = re.compile(f"{LOCAL_DATETIME}|{ZONED_DATETIME}")
-_DAY_SPELLINGS = tuple((re.compile(spelling), iso) for spelling, iso in DAY_SPELLINGS)
+_COMPILED = {
+    order: tuple((re.compile(spelling), iso) for spelling, iso in day_spellings(order))
+    for order in (None, *_ORDERS)
+}
 
 
 def parse_number(cell: str) -> float | None:
@@ -85,10 +115,13 @@ def parse_boolean(cell: str) -> bool | None:
     return BOOLEANS.get(cell.strip(BLANKS).lower())
 
 
-def parse_datetime(cell: str) -> datetime | None:
-    """The moment in UTC of a date or date and time as DAY_SPELLINGS or ISO 8601 say, else None."""
+def parse_datetime(cell: str, order: DateOrder | None = None) -> datetime | None:
+    """The moment in UTC of a date or date and time in ISO 8601 or as 31.05.2024, else None.
+
+    With an order also of one as 05/01/2024.
+    """
     cell = cell.strip(BLANKS)
-    for spelling, iso in _DAY_SPELLINGS:
+    for spelling, iso in _COMPILED[order]:
         cell = spelling.sub(iso, cell)
     if not _DATETIME.fullmatch(cell):
         return None

@@ -10,6 +10,8 @@ import pytest
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
 
+    from tests.service.api.conftest import Api
+
 TABLE = "zip;size;day;open;note\n" + "".join(
     f"0{n % 3}1;{'?' if n == 2 else f'{n},5'};2024-01-{n + 1:02};{bool(n % 2)};x{n}\n".lower()
     for n in range(30)
@@ -50,6 +52,33 @@ def test_text_can_become_numbers_again(client: TestClient, parent: dict[str, Any
     again = _derived(client, derived, {"zip": {"type": "numeric"}})
     assert again["parent_id"] == derived["id"]
     assert _column(again, "zip") == _column(parent, "zip")
+
+
+def test_dates_get_the_order_that_only_their_owner_knows(client: TestClient, api: Api) -> None:
+    rows = [{"day": f"05/{n + 1:02}/2024", "due": f"{n + 9}/05/2024", "y": n} for n in range(12)]
+    parent = _created(client.post("/v1/datasets", files={"file": ("t.json", json.dumps(rows))}))
+    assert [_column(parent, name)["type"] for name in ("day", "due")] == ["categorical", "datetime"]
+    (warning,) = parent["warnings"]
+    assert (warning["code"], warning["column"]) == ("unread_dates", "day")
+    derived = _derived(client, parent, {"day": {"dates": "month_first"}})
+    assert (_column(derived, "day")["type"], derived["warnings"]) == ("datetime", [])
+    stored = client.get(f"/v1/datasets/{derived['id']}/rows?limit=2").json()["rows"][1]
+    assert stored["day"] == "2024-05-02T00:00:00.000Z"
+    assert _column(derived, "due") == _column(parent, "due")
+    wish = {"dataset_id": derived["id"], "target": "y", "network": "linear"}
+    run = client.post("/v1/runs", json={**wish, "training": {"epochs": 1}}).json()
+    api.train(run["id"])
+    model_id = client.get(f"/v1/runs/{run['id']}").json()["model_id"]
+
+    def answer(day: str, due: str) -> Any:
+        rows = {"rows": [{"day": day, "due": due}]}
+        return client.post(f"/v1/models/{model_id}/predict", json=rows).json()
+
+    assert answer("05/03/2024", "11/05/2024") == answer("2024-05-03", "2024-05-11")
+    # Neither is a date in the order of its column.
+    problems = answer("31/05/2024", "05/31/2024")["errors"]
+    assert [problem["code"] for problem in problems] == ["not_a_datetime"] * 2
+    assert "05/31/2024" in problems[0]["detail"]
 
 
 def test_what_is_not_of_the_wished_type_is_named(

@@ -29,6 +29,7 @@ def _messy() -> list[Row]:
             "kind,  of it": f"level {n % 100}",
             "free\ntext": f'{n}: said, "she\'s" {n * n}',
             "täglich/~1": f"2024-{n % 12 + 1:02}-{n % 28 + 1:02}",
+            "due": f"{n % 28 + 1}/{n % 12 + 1:02}/2024 10:30",
             "is it?": None if n % 5 == 0 else n % 2 == 0,
             "zip": f"{n % 30:05}",
             "size (m²)": None if n % 3 == 0 else n * 0.25,

@@ -51,7 +51,7 @@ def test_a_table_is_uploaded_with_what_is_said_of_it(
     file.write_bytes("größe\tpreis\n1,5\t2\n".encode("latin-1"))
     server.on("POST", "/v1/datasets", Answer(wire.dataset(warnings=[WARNING]), status=201))
     reading = ("--delimiter", "\\t", "--encoding", "latin-1", "--decimal", ",", "--no-header")
-    types = ("--type", "größe=numeric", "--type", "a = b=text")
+    types = ("--type", "größe=numeric", "--type", "a = b=text", "--type", "day=day_first")
     shown = slope("datasets", "upload", str(file), "--name", "prices", *reading, *types)
     assert shown.out.splitlines()[-1].split() == ["x", "numeric", "numbers"]
     assert shown.err == "warning: x: every value is the same\n"
@@ -62,7 +62,7 @@ def test_a_table_is_uploaded_with_what_is_said_of_it(
         "delimiter": "\t", "encoding": "latin-1", "decimal": ",", "header": False,
     }  # fmt: skip
     assert json.loads(sent["schema"]) == {
-        "größe": {"type": "numeric"}, "a = b": {"type": "text"},
+        "größe": {"type": "numeric"}, "a = b": {"type": "text"}, "day": {"dates": "day_first"},
     }  # fmt: skip
 
 

@@ -10,13 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.tabular.cells import Cells, classify, convert, join
+from workers.tabular.cells import DATE_ORDERS, Cells, Kind, classify, convert, join
 from workers.tabular.csv_blocks import Block, Marks
 from workers.tabular.csv_columns import ColumnReader
 from workers.tabular.csv_dialect import Dialect
 from workers.tabular.csv_parse import parse_typed
 from workers.tabular.options import IngestOptions
-from workers.tabular.types import MISSING_TOKENS, parse_boolean, parse_datetime, parse_number
+from workers.tabular.types import (
+    MISSING_TOKENS,
+    DateOrder,
+    parse_boolean,
+    parse_datetime,
+    parse_number,
+)
 
 NUMBER_LIKE = st.one_of(
     st.text(alphabet="0123456789.eE+-_ xnaif", max_size=8),
@@ -104,9 +110,63 @@ def test_a_day_may_be_written_in_every_way_that_means_one_day_only(text: str) ->
         assert parse_datetime(other) is None
 
 
+@given(
+    st.lists(
+        st.one_of(
+            st.from_regex(
+                r"[0-3]?[0-9][/-][0-3]?[0-9][/-](19|20)[0-9]{2}( [0-2][0-9]:[0-5][0-9])?Z?",
+                fullmatch=True,
+            ),
+            st.sampled_from(["2024-05-31", "31.05.2024", "5/2024", "1/2/24", "1/2-2024"]),
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    st.sampled_from(DATE_ORDERS),
+)
+def test_a_cell_of_known_order_is_the_same_moment_alone_and_in_a_column(
+    texts: list[str], order: DateOrder
+) -> None:
+    alone = [parse_datetime(text, order) for text in texts]
+    column = _column(texts, order)
+    if column is None:
+        assert None in alone
+    else:
+        assert column == [moment and moment.replace(tzinfo=None) for moment in alone]
+
+
+@pytest.mark.parametrize("text", ["31/05/2024", "31/5/2024", "31-05-2024", "2024-05-31"])
+def test_the_day_may_stand_first(text: str) -> None:
+    assert parse_datetime(text, "day_first") == datetime(2024, 5, 31, tzinfo=UTC)
+    assert parse_datetime("1/2/2024 10:30", "day_first") == datetime(2024, 2, 1, 10, 30, tzinfo=UTC)
+    assert parse_datetime("1/2/2024 10:30", "month_first") == datetime(
+        2024, 1, 2, 10, 30, tzinfo=UTC
+    )
+    for order in DATE_ORDERS:
+        for other in ("31/05/24", "31/05-2024", "13/13/2024", "31/05/2024 10 AM"):
+            assert parse_datetime(other, order) is None
+
+
+KINDS_OF_DATES: tuple[Kind, ...] = ("datetime", "either_first", *DATE_ORDERS, "string")
+
+
+@given(*[st.sampled_from(KINDS_OF_DATES)] * 3)
+def test_kinds_are_joined_in_any_order(one: Kind, two: Kind, three: Kind) -> None:
+    assert join(one, two) == join(two, one)
+    assert join(join(one, two), three) == join(one, join(two, three))
+    assert join(one, one) == one
+
+
 @pytest.mark.parametrize(
     ("texts", "kind"),
     [
+        (["31/05/2024", "01/02/2024"], "day_first"),
+        (["01/02/2024", "5/31/2024 10:30"], "month_first"),
+        (["31-05-2024", "2024-06-01", "01.02.2024", "?"], "day_first"),
+        (["05/01/2024", "2/3/2024", "2024-05-31"], "either_first"),
+        (["31/05/2024", "05/31/2024"], "string"),
+        (["31/05/2024", "soon"], "string"),
+        (["31/05/24"], "string"),
         (["1", "-2", "NA", ""], "integer"),
         (["1", "2.0"], "integer"),
         (["1", "2.5"], "float"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -9,8 +10,8 @@ import pytest
 
 from workers.tabular.errors import TableError
 from workers.tabular.ingest import ingest
-from workers.tabular.options import IngestOptions
-from workers.tabular.parquet import read_table
+from workers.tabular.options import IngestOptions, orders_in
+from workers.tabular.parquet import read_table, reading_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +57,96 @@ def test_the_last_row_counts_as_much_as_the_first(
     assert profile.rows == table.num_rows == 3001
     alone, _ = _ingest(tmp_path, _column("x", [late, early]))
     assert table["x"].to_pylist() == alone["x"].to_pylist()[1:] * 3000 + alone["x"].to_pylist()[:1]
+
+
+AMBIGUOUS = "05/01/2024"
+
+
+def _day(table: pa.Table) -> str:
+    """The first cell, which is a date or the text of one."""
+    return str(table["x"][0].as_py()).removesuffix(" 00:00:00")
+
+
+@pytest.mark.parametrize(
+    ("early", "late", "kind", "first"),
+    [
+        (AMBIGUOUS, "31/05/2024", "datetime", "2024-01-05"),
+        (AMBIGUOUS, "05/31/2024", "datetime", "2024-05-01"),
+        ("31/05/2024", AMBIGUOUS, "datetime", "2024-05-31"),
+        ("2024-05-31", "31/05/2024", "datetime", "2024-05-31"),
+        ("31/05/2024", "2024-05-31", "datetime", "2024-05-31"),
+        ("2024-05-31", AMBIGUOUS, "categorical", "2024-05-31"),
+        (AMBIGUOUS, "2024-05-31", "categorical", AMBIGUOUS),
+        (AMBIGUOUS, AMBIGUOUS, "categorical", AMBIGUOUS),
+        ("31/05/2024", "05/31/2024", "categorical", "31/05/2024"),
+        (AMBIGUOUS, "soon", "categorical", AMBIGUOUS),
+    ],
+)
+@pytest.mark.parametrize("format_", ["csv", "ndjson"])
+def test_one_cell_of_a_column_tells_the_day_from_the_month(
+    tmp_path: Path, early: str, late: str, kind: str, first: Any, format_: str
+) -> None:
+    cells = [*[early] * 3000, late, "NA"]
+    text = _column("x", cells)
+    if format_ == "ndjson":
+        text = "".join(json.dumps({"x": None if x == "NA" else x}) + "\n" for x in cells)
+    table, profile = _ingest(tmp_path, text)
+    assert profile.columns[0].type == kind
+    assert _day(table) == first
+    assert (table["x"].null_count, profile.columns[0].missing) == (1, 1)
+
+
+def test_the_order_of_dates_can_be_wished(tmp_path: Path) -> None:
+    text = _column("x", [AMBIGUOUS] * 3000 + ["1/2/2024"])
+    for order, expected in (("day_first", "2024-01-05"), ("month_first", "2024-05-01")):
+        table, profile = _ingest(tmp_path, text, schema={"x": {"dates": order}})
+        assert _day(table) == expected
+        assert orders_in(reading_of(table.schema)) == {"x": order}
+        assert (profile.columns[0].type, profile.warnings) == ("datetime", ())
+
+
+def test_the_order_that_was_found_is_known_and_said(tmp_path: Path) -> None:
+    table, profile = _ingest(tmp_path, _column("x", [AMBIGUOUS, "31/05/2024", "NA"]))
+    assert orders_in(reading_of(table.schema)) == {"x": "day_first"}
+    reason = "each of 2 cells is a date, as 31/05/2024, the day first, and 1 are missing"
+    assert profile.columns[0].reason == reason
+    table, _ = _ingest(tmp_path, _column("x", ["2024-05-31", "31.05.2024"]))
+    assert orders_in(reading_of(table.schema)) == {}
+
+
+@pytest.mark.parametrize(
+    ("wish", "late", "row"),
+    [
+        ({"type": "datetime"}, "soon", 3001),
+        ({"type": "datetime"}, "13/13/2024", 3001),
+        ({"dates": "day_first"}, "05/31/2024", 3001),
+        ({"type": "datetime", "dates": "month_first"}, "31/05/2024", 3001),
+        ({"type": "datetime"}, AMBIGUOUS, None),
+    ],
+)
+def test_a_wish_for_dates_names_the_bad_row(
+    tmp_path: Path, wish: dict[str, str], late: str, row: int | None
+) -> None:
+    with pytest.raises(TableError) as caught:
+        _ingest(tmp_path, _column("x", [AMBIGUOUS] * 3000 + [late]), schema={"x": wish})
+    error = caught.value
+    assert (error.code, error.column, error.row) == ("bad_datetime", "x", row)
+    assert "`dates`" in error.detail
+
+
+def test_dates_of_two_orders_are_no_dates(tmp_path: Path) -> None:
+    cells = [AMBIGUOUS] * 2000 + ["31/05/2024"] * 2000 + ["05/31/2024"]
+    for wish in ({"type": "datetime"}, {"dates": "day_first"}):
+        with pytest.raises(TableError) as caught:
+            _ingest(tmp_path, _column("x", cells), schema={"x": wish})
+        assert (caught.value.code, caught.value.row) == ("bad_datetime", 4001)
+
+
+def test_a_wish_for_dates_takes_what_a_later_cell_tells(tmp_path: Path) -> None:
+    text = _column("x", [AMBIGUOUS] * 3000 + ["31/05/2024"])
+    table, profile = _ingest(tmp_path, text, schema={"x": {"type": "datetime"}})
+    assert _day(table) == "2024-01-05"
+    assert profile.columns[0].reason == "the schema says so"
 
 
 def test_a_table_does_not_depend_on_the_size_of_its_blocks(tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ def test_whole_numbers_with_zeros_in_front_are_codes(tmp_path: Path) -> None:
         ("-€ 1,2{:02}.50", "unread_numbers"),
         ("1.2{:02},50 EUR", "unread_numbers"),
         ("1'0{:02}", "unread_numbers"),
-        ("05/{:02}/2024", "unread_dates"),
+        ("05/{:02}/24", "unread_dates"),
         ("{:02}-05-99 10:30", "unread_dates"),
         ("192.168.0.{}", None),
         ("level {}", None),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from workers.modelling.feature_choice import input_width
@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from workers.modelling.row_division import Division
     from workers.tabular.profile import ColumnProfile
 
-BINS = 48
-MAX_BINS = 1_600
-"""More inputs than that are bins that few rows each would have to teach."""
+MAX_BIN_INPUTS = 1_600
+"""More of them few rows each would have to teach."""
 
 MIN_ROWS_FOR_BINS = 400
 """Rows that train. On fewer, bins did worse by folds within the training rows of small tables."""
@@ -32,16 +31,35 @@ MIN_ROWS_FOR_BINS = 400
 MIN_COUNT = 2
 """A level of one row is learned by heart; together they say what an unseen one is like."""
 
+_MIN_BINS, _MAX_BINS = 8, 48
+_FEW_ROWS, _ROWS_PER_BIN = 3_200, 200
+_ROWS_PER_BIN_INPUT = 4
+
 DATE_PARTS: tuple[DatePart, ...] = ("month", "day_of_week", "hour")
 
 
-def decide_preprocessing(
-    wish: ModelWish, features: Sequence[ColumnProfile], division: Division, bins: int | None = BINS
-) -> tuple[Method, Iterator[str]]:
-    """The wish's own preprocessing, or one for these columns with the reasons for it.
+@dataclass(frozen=True)
+class Bins:
+    """How many each number may have, and how many inputs they may be together."""
 
-    `bins` is how many each number may have; None is none of them.
-    """
+    each: int
+    most: int = MAX_BIN_INPUTS
+
+    @classmethod
+    def for_rows(cls, n_train: int) -> Bins:
+        """The fewer rows train, the fewer bins.
+
+        With many bins few rows learn the curve of each number by heart, and little of what numbers
+        do together: so did 1,200 to 6,000 training rows of large tables, and made ones.
+        """
+        each = _MIN_BINS if n_train < _FEW_ROWS else min(n_train // _ROWS_PER_BIN, _MAX_BINS)
+        return cls(each, min(n_train // _ROWS_PER_BIN_INPUT, MAX_BIN_INPUTS))
+
+
+def decide_preprocessing(
+    wish: ModelWish, features: Sequence[ColumnProfile], division: Division, bins: Bins | None
+) -> tuple[Method, Iterator[str]]:
+    """The wish's own preprocessing, or one for these columns with the reasons for it."""
     if wish.preprocessing is not None:
         return wish.preprocessing, iter(())
     n_moments = sum(column.type == "datetime" for column in features)
@@ -54,16 +72,17 @@ def decide_preprocessing(
     )
     binned = plain
     if bins is not None:
-        numeric = replace(plain.numeric, encoding="piecewise_linear", bins=bins)
+        numeric = replace(plain.numeric, encoding="piecewise_linear", bins=bins.each)
         binned = replace(plain, numeric=numeric)
     n_bins = input_width(features, method=binned) - input_width(features, method=plain)
-    has_bins = 0 < n_bins <= MAX_BINS and division.n_train >= MIN_ROWS_FOR_BINS
+    most = 0 if bins is None else bins.most
+    has_bins = 0 < n_bins <= most and division.n_train >= MIN_ROWS_FOR_BINS
 
     def reasons() -> Iterator[str]:
         if any(column.type in ("numeric", "datetime") for column in features):
             yield "Numbers by median and quartiles, bent towards 3 and -3: outliers weigh little."
         if n_bins:
-            yield _about_bins(n_bins, division.n_train)
+            yield _about_bins(n_bins, most, division.n_train)
         if n_moments:
             yield "Dates also by month, day of the week and hour, each on a circle."
         if plain.datetime.differences:
@@ -72,9 +91,10 @@ def decide_preprocessing(
     return binned if has_bins else plain, reasons()
 
 
-def _about_bins(n_bins: int, n_train: int) -> str:
+def _about_bins(n_bins: int, most: int, n_train: int) -> str:
     if n_train < MIN_ROWS_FOR_BINS:
         return f"No quantile bins: {n_train} rows that train are fewer than {MIN_ROWS_FOR_BINS}."
-    if n_bins > MAX_BINS:
-        return f"No quantile bins: {n_bins} inputs would be more than {MAX_BINS}."
+    if n_bins > most:
+        rows = "" if most == MAX_BIN_INPUTS else f", a quarter of the {n_train} rows that train"
+        return f"No quantile bins: {n_bins} inputs would be more than {most}{rows}."
     return f"{n_bins} inputs for the quantile bins of the numbers, for what is not smooth."

@@ -17,7 +17,7 @@ from workers.engine.spec import (
     NetworkSpec,
     OneCycleSchedule,
 )
-from workers.modelling.auto_preprocessing import decide_preprocessing
+from workers.modelling.auto_preprocessing import Bins, decide_preprocessing
 from workers.modelling.plan import Method
 from workers.tabular.encoders import MAX_LEVELS
 
@@ -57,7 +57,8 @@ def decide(wish: ModelWish, features: Sequence[ColumnProfile], division: Divisio
 
     Chosen on ten public tables, by folds of their training rows: see `make bench-accuracy`.
     """
-    preprocessing, of_preprocessing = decide_preprocessing(wish, features, division)
+    bins = Bins.for_rows(division.n_train)
+    preprocessing, of_preprocessing = decide_preprocessing(wish, features, division, bins)
     regularisation = _Regularisation.of(division)
     training, of_training = _training(wish, division, regularisation)
     network, of_network = _network(wish, features, regularisation)

@@ -18,7 +18,7 @@ from workers.engine.spec import (
     LbfgsSpec,
     NetworkSpec,
 )
-from workers.modelling.auto_preprocessing import decide_preprocessing
+from workers.modelling.auto_preprocessing import Bins, decide_preprocessing
 from workers.modelling.auto_recipe import AutoRecipe, about_vectors, level_vectors
 from workers.modelling.planned_inputs import first_width
 
@@ -56,7 +56,7 @@ _LEARNING_RATE, _DECAY = 2e-3, 0.01
 def decide(wish: ModelWish, features: Sequence[ColumnProfile], division: Division) -> AutoRecipe:
     """Network, preprocessing and the fields of a training, but where the wish decides them."""
     # Every member's first layer reads all bins: there are fewer of them.
-    preprocessing, of_preprocessing = decide_preprocessing(wish, features, division, BINS)
+    preprocessing, of_preprocessing = decide_preprocessing(wish, features, division, Bins(BINS))
     sizes = _Sizes.of(wish, features, division, preprocessing)
     network, of_network = _network(wish, sizes)
     training, of_training = _training(wish, division, sizes)

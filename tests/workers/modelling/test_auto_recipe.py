@@ -55,12 +55,29 @@ def dropout_of(plan: ModelPlan) -> list[float]:
 
 @pytest.mark.parametrize(
     ("rows", "numbers", "bins"),
-    [(499, 3, False), (500, 3, True), (2_000, 33, True), (2_000, 34, False)],
+    # Of 2,000 rows a quarter of the 1,600 that train; at most 1,600 whatever their number.
+    [
+        (499, 3, False),
+        (500, 3, True),
+        (2_000, 50, True),
+        (2_000, 51, False),
+        (40_000, 33, True),
+        (40_000, 34, False),
+    ],
 )
 def test_bins_need_rows_and_not_too_many_columns(rows: int, numbers: int, bins: bool) -> None:
     plan = auto(rows, numbers)
     assert (numeric_of(plan).encoding == "piecewise_linear") == bins
     assert any(reason.startswith("No quantile bins") for reason in plan.reasons) != bins
+
+
+@pytest.mark.parametrize(
+    ("rows", "bins"), [(500, 8), (3_999, 8), (4_000, 16), (10_000, 40), (100_000, 48)]
+)
+def test_fewer_rows_have_fewer_bins(rows: int, bins: int) -> None:
+    plan = auto(rows)
+    assert numeric_of(plan).bins == bins
+    assert any(reason.startswith(f"{3 * bins} inputs") for reason in plan.reasons)
 
 
 @pytest.mark.parametrize(("rows", "dropout", "decay"), [(3_999, 0.25, 0.1), (4_000, 0.1, 0.02)])

@@ -18,7 +18,7 @@ from workers.tabular.spec import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from workers.modelling.plan import Method, ModelWish
+    from workers.modelling.plan import Method, ModelWish, Task
     from workers.modelling.row_division import Division
     from workers.tabular.profile import ColumnProfile
 
@@ -31,7 +31,8 @@ MIN_ROWS_FOR_BINS = 400
 MIN_COUNT = 2
 """A level of one row is learned by heart; together they say what an unseen one is like."""
 
-_MIN_BINS, _MAX_BINS = 8, 48
+_BINS_OF_FEW_ROWS, _MAX_BINS = 8, 48
+_BINS_OF_FEW_ROWS_PER_CLASS = 4
 _FEW_ROWS, _ROWS_PER_BIN = 3_200, 200
 _ROWS_PER_BIN_INPUT = 4
 
@@ -46,13 +47,16 @@ class Bins:
     most: int = MAX_BIN_INPUTS
 
     @classmethod
-    def for_rows(cls, n_train: int) -> Bins:
-        """The fewer rows train, the fewer bins.
+    def for_rows(cls, n_train: int, task: Task) -> Bins:
+        """The fewer rows train, the fewer bins; of several classes each has but some of the rows.
 
         With many bins few rows learn the curve of each number by heart, and little of what numbers
         do together: so did 1,200 to 6,000 training rows of large tables, and made ones.
         """
-        each = _MIN_BINS if n_train < _FEW_ROWS else min(n_train // _ROWS_PER_BIN, _MAX_BINS)
+        each = min(n_train // _ROWS_PER_BIN, _MAX_BINS)
+        if n_train < _FEW_ROWS:
+            is_divided = task == "multiclass"
+            each = _BINS_OF_FEW_ROWS_PER_CLASS if is_divided else _BINS_OF_FEW_ROWS
         return cls(each, min(n_train // _ROWS_PER_BIN_INPUT, MAX_BIN_INPUTS))
 
 

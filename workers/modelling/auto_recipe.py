@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from workers.engine.spec import Layer
-    from workers.modelling.plan import ModelWish
+    from workers.modelling.plan import ModelWish, Task
     from workers.modelling.row_division import Division
     from workers.tabular.profile import ColumnProfile
 
@@ -52,12 +52,14 @@ class AutoRecipe:
     reasons: tuple[str, ...]
 
 
-def decide(wish: ModelWish, features: Sequence[ColumnProfile], division: Division) -> AutoRecipe:
+def decide(
+    wish: ModelWish, features: Sequence[ColumnProfile], division: Division, task: Task
+) -> AutoRecipe:
     """Network, preprocessing and the fields of a training, but where the wish decides them.
 
     Chosen on ten public tables, by folds of their training rows: see `make bench-accuracy`.
     """
-    bins = Bins.for_rows(division.n_train)
+    bins = Bins.for_rows(division.n_train, task)
     preprocessing, of_preprocessing = decide_preprocessing(wish, features, division, bins)
     regularisation = _Regularisation.of(division)
     training, of_training = _training(wish, division, regularisation)

@@ -138,7 +138,7 @@ def _made(
 ) -> AutoRecipe | None:
     """What a recipe that looks at the table makes of it; None of any other network."""
     if wish.network == "auto":
-        return auto_recipe.decide(wish, features, division)
+        return auto_recipe.decide(wish, features, division, task)
     if wish.network == "tabm":
         return tabm_recipe.decide(wish, features, division)
     if wish.network == "realmlp":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -78,6 +78,17 @@ def test_fewer_rows_have_fewer_bins(rows: int, bins: int) -> None:
     plan = auto(rows)
     assert numeric_of(plan).bins == bins
     assert any(reason.startswith(f"{3 * bins} inputs") for reason in plan.reasons)
+
+
+@pytest.mark.parametrize(
+    ("rows", "target", "bins"),
+    [(3_999, "y", 8), (3_999, "word", 4), (3_999, "pair", 8), (4_000, "word", 16)],
+)
+def test_few_rows_of_several_classes_have_the_fewest(rows: int, target: str, bins: int) -> None:
+    pair = replace(profile_of(rows).columns[-1], name="pair", distinct=2)
+    profile = replace(profile_of(rows), columns=(*profile_of(rows).columns, pair))
+    plan = resolve(ModelWish(target=target), profile)
+    assert numeric_of(plan).bins == bins
 
 
 @pytest.mark.parametrize(("rows", "dropout", "decay"), [(3_999, 0.25, 0.1), (4_000, 0.1, 0.02)])

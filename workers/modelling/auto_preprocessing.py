@@ -18,7 +18,7 @@ from workers.tabular.spec import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from workers.modelling.plan import Method, ModelWish, Task
+    from workers.modelling.plan import Method, ModelWish
     from workers.modelling.row_division import Division
     from workers.tabular.profile import ColumnProfile
 
@@ -34,7 +34,7 @@ MIN_COUNT = 2
 _BINS_OF_FEW_ROWS, _MAX_BINS = 8, 48
 _BINS_OF_FEW_ROWS_PER_CLASS = 4
 _FEW_ROWS, _ROWS_PER_BIN = 3_200, 200
-_ROWS_PER_BIN_INPUT = 4
+_ROWS_PER_BIN_INPUT = 5
 
 DATE_PARTS: tuple[DatePart, ...] = ("month", "day_of_week", "hour")
 
@@ -47,16 +47,17 @@ class Bins:
     most: int = MAX_BIN_INPUTS
 
     @classmethod
-    def for_rows(cls, n_train: int, task: Task) -> Bins:
+    def for_rows(cls, n_train: int, classes: int | None) -> Bins:
         """The fewer rows train, the fewer bins; of several classes each has but some of the rows.
 
         With many bins few rows learn the curve of each number by heart, and little of what numbers
         do together: so did 1,200 to 6,000 training rows of large tables, and made ones.
         """
-        each = min(n_train // _ROWS_PER_BIN, _MAX_BINS)
-        if n_train < _FEW_ROWS:
-            is_divided = task == "multiclass"
-            each = _BINS_OF_FEW_ROWS_PER_CLASS if is_divided else _BINS_OF_FEW_ROWS
+        curves = max(1, (classes or 0) - 1)
+        least = _BINS_OF_FEW_ROWS if curves == 1 else _BINS_OF_FEW_ROWS_PER_CLASS
+        each = least
+        if n_train >= _FEW_ROWS:
+            each = min(max(n_train // (_ROWS_PER_BIN * curves), least), _MAX_BINS)
         return cls(each, min(n_train // _ROWS_PER_BIN_INPUT, MAX_BIN_INPUTS))
 
 
@@ -99,6 +100,6 @@ def _about_bins(n_bins: int, most: int, n_train: int) -> str:
     if n_train < MIN_ROWS_FOR_BINS:
         return f"No quantile bins: {n_train} rows that train are fewer than {MIN_ROWS_FOR_BINS}."
     if n_bins > most:
-        rows = "" if most == MAX_BIN_INPUTS else f", a quarter of the {n_train} rows that train"
+        rows = "" if most == MAX_BIN_INPUTS else f", a fifth of the {n_train} rows that train"
         return f"No quantile bins: {n_bins} inputs would be more than {most}{rows}."
     return f"{n_bins} inputs for the quantile bins of the numbers, for what is not smooth."

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from workers.engine.spec import Layer
-    from workers.modelling.plan import ModelWish, Task
+    from workers.modelling.plan import ModelWish
     from workers.modelling.row_division import Division
     from workers.tabular.profile import ColumnProfile
 
@@ -40,6 +40,7 @@ MAX_BATCH = 256
 MAX_DIMENSION = 16
 
 _LEARNING_RATE, _BETA2 = 3e-3, 0.95
+_LEAST_DECAY, _ROWS_OF_DECAY = 0.01, 13_000
 
 
 @dataclass(frozen=True)
@@ -53,15 +54,19 @@ class AutoRecipe:
 
 
 def decide(
-    wish: ModelWish, features: Sequence[ColumnProfile], division: Division, task: Task
+    wish: ModelWish,
+    features: Sequence[ColumnProfile],
+    division: Division,
+    classes: int | None,
 ) -> AutoRecipe:
     """Network, preprocessing and the fields of a training, but where the wish decides them.
 
-    Chosen on ten public tables, by folds of their training rows: see `make bench-accuracy`.
+    Chosen on ten public tables, by folds of their training rows, and on made ones: see
+    `make bench-accuracy`.
     """
-    bins = Bins.for_rows(division.n_train, task)
+    bins = Bins.for_rows(division.n_train, classes)
     preprocessing, of_preprocessing = decide_preprocessing(wish, features, division, bins)
-    regularisation = _Regularisation.of(division)
+    regularisation = _Regularisation.of(division, classes)
     training, of_training = _training(wish, division, regularisation)
     network, of_network = _network(wish, features, regularisation)
     reasons = (*of_network, *of_preprocessing, *of_training)
@@ -70,22 +75,30 @@ def decide(
 
 @dataclass(frozen=True)
 class _Regularisation:
-    """Against over-fitting: the more, the fewer rows there are."""
+    """Against over-fitting: the more, the less the rows tell."""
 
     n_rows: int
     dropout: float
     decay: float
+    because: str
 
     @classmethod
-    def of(cls, division: Division) -> _Regularisation:
+    def of(cls, division: Division, classes: int | None) -> _Regularisation:
         n_rows = division.n_train + division.n_validation
         if n_rows < FEW_ROWS:
-            return cls(n_rows, 0.25, 0.1)
-        return cls(n_rows, 0.1, 0.02)
+            return cls(n_rows, 0.25, 0.1, f"as {n_rows} rows are fewer than {FEW_ROWS}")
+        # Decay acts in every step, of which there are more, the more rows there are.
+        share = min(1.0, _ROWS_OF_DECAY / division.n_train)
+        if classes == 2:
+            dropout, decay = 0.25, 1.0
+            because = "as one of two classes tells less of a row than a number"
+        else:
+            dropout, decay = 0.1, 0.5
+            because = f"as {n_rows} rows are no fewer than {FEW_ROWS}"
+        return cls(n_rows, dropout, max(_LEAST_DECAY, round(decay * share, 2)), because)
 
     def reason(self, what: str) -> str:
-        than = "fewer" if self.n_rows < FEW_ROWS else "no fewer"
-        return f"{what}, as {self.n_rows} rows are {than} than {FEW_ROWS}."
+        return f"{what}, {self.because}."
 
 
 def _network(

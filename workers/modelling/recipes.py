@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from workers.modelling.auto_recipe import AutoRecipe
     from workers.modelling.output_layer import Output
-    from workers.modelling.plan import Recipe, Task
+    from workers.modelling.plan import Recipe
     from workers.modelling.row_division import Division
     from workers.modelling.target_task import Target
     from workers.tabular.profile import ColumnProfile, TableProfile
@@ -86,7 +86,7 @@ def resolve(
     features = choose_features(wish, profile, wish.preprocessing or "standard", findings)
     check_embeddings(wish.embeddings, features, profile, findings)
     division = divide(wish, target, profile, findings) if target else None
-    made = _made(wish, target.task, features, division) if target and division else None
+    made = _made(wish, target, features, division) if target and division else None
     method = made.preprocessing if made else wish.preprocessing or "standard"
     check_preprocessing(method, wish, features, profile, findings)
     # Columns that are not there have no width that a layer could be compared with.
@@ -134,15 +134,15 @@ def _plan(
 
 
 def _made(
-    wish: ModelWish, task: Task, features: tuple[ColumnProfile, ...], division: Division
+    wish: ModelWish, target: Target, features: tuple[ColumnProfile, ...], division: Division
 ) -> AutoRecipe | None:
     """What a recipe that looks at the table makes of it; None of any other network."""
     if wish.network == "auto":
-        return auto_recipe.decide(wish, features, division, task)
+        return auto_recipe.decide(wish, features, division, target.classes)
     if wish.network == "tabm":
         return tabm_recipe.decide(wish, features, division)
     if wish.network == "realmlp":
-        return realmlp_recipe.decide(wish, features, division, task)
+        return realmlp_recipe.decide(wish, features, division, target.task)
     return None
 
 

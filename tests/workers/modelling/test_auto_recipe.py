@@ -55,12 +55,12 @@ def dropout_of(plan: ModelPlan) -> list[float]:
 
 @pytest.mark.parametrize(
     ("rows", "numbers", "bins"),
-    # Of 2,000 rows a quarter of the 1,600 that train; at most 1,600 whatever their number.
+    # Of 2,000 rows a fifth of the 1,600 that train; at most 1,600 whatever their number.
     [
         (499, 3, False),
         (500, 3, True),
-        (2_000, 50, True),
-        (2_000, 51, False),
+        (2_000, 40, True),
+        (2_000, 41, False),
         (40_000, 33, True),
         (40_000, 34, False),
     ],
@@ -82,16 +82,42 @@ def test_fewer_rows_have_fewer_bins(rows: int, bins: int) -> None:
 
 @pytest.mark.parametrize(
     ("rows", "target", "bins"),
-    [(3_999, "y", 8), (3_999, "word", 4), (3_999, "pair", 8), (4_000, "word", 16)],
+    [
+        (3_999, "y", 8),
+        (3_999, "word", 4),
+        (3_999, "pair", 8),
+        (4_000, "word", 5),
+        (4_000, "pair", 16),
+        (20_000, "word", 26),
+    ],
 )
-def test_few_rows_of_several_classes_have_the_fewest(rows: int, target: str, bins: int) -> None:
+def test_rows_of_several_classes_have_fewer(rows: int, target: str, bins: int) -> None:
     pair = replace(profile_of(rows).columns[-1], name="pair", distinct=2)
     profile = replace(profile_of(rows), columns=(*profile_of(rows).columns, pair))
     plan = resolve(ModelWish(target=target), profile)
     assert numeric_of(plan).bins == bins
 
 
-@pytest.mark.parametrize(("rows", "dropout", "decay"), [(3_999, 0.25, 0.1), (4_000, 0.1, 0.02)])
+@pytest.mark.parametrize(
+    ("rows", "dropout", "decay"), [(3_999, 0.25, 0.1), (4_000, 0.25, 1.0), (20_000, 0.25, 0.81)]
+)
+def test_two_classes_are_held_back_more(rows: int, dropout: float, decay: float) -> None:
+    plan = resolve(ModelWish(target="word"), profile_of(rows, levels=2))
+    assert dropout_of(plan) == [dropout, dropout]
+    assert isinstance(plan.training.optimizer, AdamWSpec)
+    assert plan.training.optimizer.weight_decay == decay
+    assert any("one of two classes" in reason for reason in plan.reasons) == (rows >= 4_000)
+
+
+@pytest.mark.parametrize(
+    ("rows", "dropout", "decay"),
+    [
+        (3_999, 0.25, 0.1),
+        (4_000, 0.1, 0.5),
+        (20_000, 0.1, 0.41),
+        (1_000_000, 0.1, 0.01),
+    ],
+)
 def test_few_rows_are_held_back_more(rows: int, dropout: float, decay: float) -> None:
     plan = auto(rows)
     assert dropout_of(plan) == [dropout, dropout]

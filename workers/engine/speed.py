@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from workers.engine.kernels.contract import Kernels
 
-_PER_ROW = 12_000
+_PER_ROW = 8_000
 """Gathering a row, and its loss."""
 
 _PER_UNIT = 100

@@ -6,7 +6,7 @@ Work is done on the distinct cells of a column, and spread over its rows by inde
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -95,11 +95,19 @@ class Cells:
 
 def clean_text(raw: Column, missing: Sequence[str]) -> Column:
     """Cells of text (N,) string, trimmed, with the missing ones made null."""
-    trimmed = pc.utf8_trim(raw, characters=BLANKS)
-    is_missing = pc.is_in(trimmed, value_set=pa.array(missing, pa.string()))
+    trimmed: Column = pc.utf8_trim(raw, characters=BLANKS)
+    longest = max(len(token.encode()) for token in missing)
+    lengths: Column = pc.binary_length(cast("Any", trimmed))
+    is_short = pc.less_equal(lengths, pa.scalar(longest))
+    if not pc.any(is_short).as_py():
+        return trimmed
+    null = pa.scalar(None, pa.string())
+    # To look a cell up costs its length, and most texts are long.
+    short = pc.if_else(is_short, trimmed, null)
+    is_missing = pc.is_in(short, value_set=pa.array(missing, pa.string()))
     if not pc.any(is_missing).as_py():
         return trimmed
-    present: Column = pc.if_else(is_missing, pa.scalar(None, pa.string()), trimmed)
+    present: Column = pc.if_else(is_missing, null, trimmed)
     return present
 
 
@@ -265,6 +273,8 @@ def _has_zeros_in_front(distinct: Column) -> bool:
 
 
 def _datetimes(distinct: Column, order: DateOrder | None = None) -> Column | None:
+    if _all(pc.match_substring_regex(distinct, f"^{LOCAL_DATETIME}$")):
+        return _cast(distinct, pa.timestamp("us"))
     if not _all(pc.match_substring_regex(distinct, _DIGIT_AND_MARK)):
         return None
     iso = f"^({LOCAL_DATETIME}|{ZONED_DATETIME})$"
@@ -275,13 +285,20 @@ def _datetimes(distinct: Column, order: DateOrder | None = None) -> Column | Non
             return None
     zoned = pc.match_substring_regex(distinct, f"^({ZONED_DATETIME})$")
     null = pa.scalar(None, pa.string())
-    try:
-        local = pc.if_else(zoned, null, distinct).cast(pa.timestamp("us"))
-        utc = pc.if_else(zoned, distinct, null).cast(pa.timestamp("us", "UTC"))
-    except pa.ArrowInvalid:
+    local = _cast(pc.if_else(zoned, null, distinct), pa.timestamp("us"))
+    utc = _cast(pc.if_else(zoned, distinct, null), pa.timestamp("us", "UTC"))
+    if local is None or utc is None:
         return None
     moments: Column = pc.coalesce(local, utc.cast(pa.timestamp("us")))
     return moments
+
+
+def _cast(texts: Column, kind: pa.DataType) -> Column | None:
+    """The moments that the texts write; None where a day is none of the calendar's."""
+    try:
+        return texts.cast(kind)
+    except pa.ArrowInvalid:
+        return None
 
 
 def _all(flags: Column) -> bool:

@@ -21,6 +21,8 @@ from workers.tabular.json_blocks import outside_strings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from workers.tabular.cells import Column
     from workers.tabular.json_blocks import RowsText
 
@@ -43,49 +45,57 @@ def known_types(
 
 def arrow_columns(text: RowsText, types: Mapping[str, pa.DataType]) -> dict[str, Column] | None:
     """The columns of the rows in these types, or None where the rows need a closer look."""
-    lines = _lines(text)
-    if lines is None or not _is_sound(lines):
+    data = text.data.strip()
+    if not data.startswith(b"{") or not data.endswith(b"}") or not _is_sound(data):
         return None
+    lines = data if text.is_lines else _parted(data)
     table = _read(lines, types)
-    if table is None or not _are_lines(lines, table.num_rows, text):
+    if table is None or not _are_lines(lines, data, table.num_rows):
         return None
     columns: dict[str, Column] = {name: table[name].combine_chunks() for name in types}
-    if not all(_is_exact(column, lines) for column in columns.values()):
+    if not all(_is_exact(column, data) for column in columns.values()):
         return None
-    return columns if _has_all_keys(lines, columns) else None
+    return columns if _has_all_keys(data, columns) else None
 
 
-def _lines(text: RowsText) -> bytes | None:
-    """The rows with a line end between two of them, where they are all parted alike."""
-    data = text.data.strip()
-    if not data.startswith(b"{") or not data.endswith(b"}"):
-        return None
-    if text.is_lines:
-        return data
+def _parted(data: bytes) -> bytearray:
+    """The rows of an array with a line end for every comma that stands between two of them.
+
+    What stands between the first two rows is looked for. Found inside a string, it puts a line end
+    there, with which Arrow refuses it.
+    """
+    lines = bytearray(data)
     gap = _GAP.search(data)
-    # Inside a string this makes a line end, with which Arrow refuses it.
-    return data if gap is None else data.replace(gap[0], b"}\n{")
+    if gap is not None:
+        octets = np.frombuffer(lines, np.uint8)
+        begins = np.flatnonzero(octets == ord("}"))
+        begins = begins[begins < len(data) - len(gap[0])]
+        for place, byte in enumerate(gap[0]):
+            begins = begins[octets[begins + place] == byte]
+        between = np.frombuffer(gap[0].replace(b"\n", b" ").replace(b",", b"\n"), np.uint8)
+        octets[begins[:, None] + np.arange(len(between))] = between
+    return lines
 
 
-def _is_sound(lines: bytes) -> bool:
+def _is_sound(data: bytes) -> bool:
     """Whether all the text is such as Arrow would not tell from what it may not be."""
     # One character is found many times as fast as two.
-    if b"\\" in lines and _SURROGATE.search(lines):
+    if b"\\" in data and _SURROGATE.search(data):
         return False
-    if lines.isascii():
+    if data.isascii():
         return True
     try:
-        lines.decode()
+        data.decode()
     except UnicodeDecodeError:
         return False
     return True
 
 
-def _read(lines: bytes, types: Mapping[str, pa.DataType]) -> pa.Table | None:
+def _read(lines: bytes | bytearray, types: Mapping[str, pa.DataType]) -> pa.Table | None:
     try:
         return pa_json.read_json(
-            io.BytesIO(lines + b"\n"),
-            pa_json.ReadOptions(use_threads=False, block_size=len(lines) + 2),
+            io.BytesIO(lines),
+            pa_json.ReadOptions(use_threads=False, block_size=len(lines) + 1),
             pa_json.ParseOptions(
                 explicit_schema=pa.schema(list(types.items())), unexpected_field_behavior="error"
             ),
@@ -94,15 +104,21 @@ def _read(lines: bytes, types: Mapping[str, pa.DataType]) -> pa.Table | None:
         return None
 
 
-def _are_lines(lines: bytes, n_rows: int, text: RowsText) -> bool:
-    """Whether a line end stands between any two rows, and in NDJSON nowhere else."""
-    gap = b"}\r\n{" if b"\r" in lines and text.is_lines else b"}\n{"
-    if lines.count(gap) != n_rows - 1:
-        return False
-    return not text.is_lines or lines.count(b"\n") == n_rows - 1
+def _are_lines(lines: bytes | bytearray, data: bytes, n_rows: int) -> bool:
+    """Whether of any two rows one ends a line, and of NDJSON in no other place."""
+    octets = np.frombuffer(lines, np.uint8)
+    ends = np.flatnonzero(octets == ord("\n"))
+    if lines is not data:
+        # Rows of an array may have line ends of their own, of which none was a comma.
+        ends = ends[np.frombuffer(data, np.uint8)[ends] == ord(",")]
+        return len(ends) == n_rows - 1
+    before = octets[ends - 1]
+    before = np.where(before == ord("\r"), octets[ends - 2], before)
+    is_end = (before == ord("}")) & (octets[ends + 1] == ord("{"))
+    return len(ends) == n_rows - 1 and bool(is_end.all())
 
 
-def _is_exact(column: Column, lines: bytes) -> bool:
+def _is_exact(column: Column, data: bytes) -> bool:
     """Whether the numbers are what was written, and allowed."""
     if pa.types.is_int64(column.type):
         least: int | None = pc.min(column).as_py()
@@ -115,21 +131,36 @@ def _is_exact(column: Column, lines: bytes) -> bool:
         return False
     # A whole -0 is 0, and no fraction.
     has_negative_zero = bool(np.signbit(numbers[numbers == 0.0]).any())
-    return not (has_negative_zero and _WHOLE_NEGATIVE_ZERO.search(lines))
+    return not (has_negative_zero and _WHOLE_NEGATIVE_ZERO.search(data))
 
 
-def _has_all_keys(lines: bytes, columns: Mapping[str, Column]) -> bool:
+def _has_all_keys(data: bytes, columns: Mapping[str, Column]) -> bool:
     """Whether every null was written: Arrow reads a key that a row lacks as one."""
     n_rows = len(next(iter(columns.values())))
-    with_nulls = [name for name, column in columns.items() if column.null_count]
-    # A quote within a string has a backslash: where a name has neither, this finds keys only.
-    if all(lines.count(orjson.dumps(name) + b":") == n_rows for name in with_nulls) and not any(
-        mark in name for mark in '"\\' for name in columns
-    ):
+    with_nulls = {place: name for place, name in enumerate(columns) if columns[name].null_count}
+    if not with_nulls:
         return True
-    octets = np.frombuffer(lines, np.uint8)
+    octets = np.frombuffer(data, np.uint8)
+    # A quote within a string has a backslash: where a name has neither, this finds keys only.
+    if not any(mark in name for mark in '"\\' for name in columns):
+        colons = np.flatnonzero(octets == ord(":"))
+        if len(colons) == n_rows * len(columns) and all(
+            _are_behind(octets, colons[place :: len(columns)], orjson.dumps(name))
+            for place, name in with_nulls.items()
+        ):
+            return True
+        if all(data.count(orjson.dumps(name) + b":") == n_rows for name in with_nulls.values()):
+            return True
     n_keys = np.count_nonzero((octets == ord(":")) & outside_strings(octets))
     return int(n_keys) == n_rows * len(columns)
+
+
+def _are_behind(octets: NDArray[np.uint8], places: NDArray[np.intp], key: bytes) -> bool:
+    """Whether the key ends before each of the places."""
+    begins = places - len(key)
+    return begins[0] >= 0 and all(
+        (octets[begins + place] == byte).all() for place, byte in enumerate(key)
+    )
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

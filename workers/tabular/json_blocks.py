@@ -24,7 +24,6 @@ _QUOTE, _BACKSLASH = b'"\\'
 _OPENING = re.compile(rb'(\xef\xbb\xbf)?\s*(\[|(\{)\s*"rows"\s*:\s*\[)\s*')
 _LONGEST_OPENING = 4096
 _GAP = re.compile(rb"\}\s*,\s*\{")
-_NO_MARKS = bytes(set(range(256)) - set(b'"{}[]'))
 _MARK = b"\xef\xbb\xbf"
 
 
@@ -107,18 +106,16 @@ def _separated(data: bytes, *, is_first: bool) -> bytes:
 
 
 def _end_of_plain_rows(data: bytes) -> int:
-    """As `_end_of_rows`, at once; 0 unless the rows hold no array, object, bracket or brace."""
+    """As `_end_of_rows`, at once; 0 where a bracket stands in the rows, or none surely ends."""
     gap = _GAP.search(data)
     if gap is None:
         return 0
     end = data.rfind(gap[0]) + 1
-    text = data[:end]
-    if b"\\" in text:
-        text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
-    marks = text.translate(None, _NO_MARKS)
-    # Strings without a mark are pairs of quotes; one that has a mark leaves its first behind.
-    rows = marks.replace(b'""', b"")
-    return end if rows == b"{}" * (len(rows) // 2) else 0
+    if data.find(b"[", 0, end) >= 0 or data.find(b"]", 0, end) >= 0:
+        return 0
+    # Without an array only rows are parted so, outside of strings.
+    n_quotes = np.count_nonzero(_quotes(np.frombuffer(data, np.uint8, end)))
+    return 0 if n_quotes % 2 else end
 
 
 def _end_of_rows(data: bytes) -> int:
@@ -139,13 +136,19 @@ def _end_of_rows(data: bytes) -> int:
 
 def outside_strings(octets: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Which bytes of JSON text that starts outside a string stand outside of strings."""
-    quotes = octets == _QUOTE
-    slashes = np.flatnonzero(octets == _BACKSLASH)
-    if slashes.size:
-        quotes[_escaped(slashes, len(octets))] = False
+    quotes = _quotes(octets)
     inside: NDArray[np.bool_] = np.logical_xor.accumulate(quotes)
     outside: NDArray[np.bool_] = ~(inside | quotes)
     return outside
+
+
+def _quotes(octets: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which bytes begin or end a string."""
+    quotes: NDArray[np.bool_] = octets == _QUOTE
+    slashes = np.flatnonzero(octets == _BACKSLASH)
+    if slashes.size:
+        quotes[_escaped(slashes, len(octets))] = False
+    return quotes
 
 
 def _escaped(slashes: NDArray[np.intp], n_bytes: int) -> NDArray[np.intp]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from workers.tabular.options import Limits
 
 _BATCH_CELLS = 1 << 20
+_FIRST_ROWS = 1 << 15
 _MAX_FOOTER_BYTES = 64 << 20
 
 
 def parquet_blocks(path: Path, limits: Limits) -> Iterator[dict[str, Column]]:
-    """The rows of the table in blocks; text comes as dictionaries.
+    """The rows of the table in blocks; text comes as dictionaries where its cells repeat.
 
     The footer's count of rows and columns is what bounds the work: sizes in it say nothing of what
     a few repeated pages unfold to.
@@ -35,9 +36,10 @@ def parquet_blocks(path: Path, limits: Limits) -> Iterator[dict[str, Column]]:
     """
     with _refused():
         texts, step = _checked(path, limits)
-    with _refused(), pq.ParquetFile(path, read_dictionary=texts) as file:
+        repeating = _repeating(path, texts, min(step, _FIRST_ROWS)) if texts else []
+    with _refused(), pq.ParquetFile(path, read_dictionary=repeating) as file:
         for batch in file.iter_batches(batch_size=step, use_threads=False):
-            yield {name: _valid(name, batch[name]) for name in batch.schema.names}
+            yield {name: _plain(_valid(name, batch[name])) for name in batch.schema.names}
 
 
 def _checked(path: Path, limits: Limits) -> tuple[list[str], int]:
@@ -59,6 +61,13 @@ def _checked(path: Path, limits: Limits) -> tuple[list[str], int]:
         return texts, max(1, _BATCH_CELLS // len(names))
 
 
+def _repeating(path: Path, texts: list[str], n_rows: int) -> list[str]:
+    """The columns of text most of whose first cells repeat: others are slower as dictionaries."""
+    with pq.ParquetFile(path, read_dictionary=texts) as file:
+        first: Any = next(file.iter_batches(batch_size=n_rows, columns=texts, use_threads=False))
+    return [name for name in texts if 2 * len(first[name].dictionary) <= first.num_rows]
+
+
 def _check_type(field: pa.Field[pa.DataType]) -> None:
     kind = field.type
     is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
@@ -73,7 +82,7 @@ def _check_type(field: pa.Field[pa.DataType]) -> None:
 def _is_text(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         return _is_text(kind.value_type)
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return kind in (pa.string(), pa.large_string(), pa.string_view())
 
 
 def _check_widths(footer: pq.FileMetaData, texts: set[str], limits: Limits) -> None:
@@ -95,6 +104,11 @@ def _valid(name: str, column: Column) -> Column:
     except pa.ArrowInvalid:
         raise TableError("encoding", "the text of a column is not UTF-8", column=name) from None
     return column
+
+
+def _plain(column: Column) -> Column:
+    is_other_text = column.type in (pa.large_string(), pa.string_view())
+    return column.cast(pa.string()) if is_other_text else column
 
 
 @contextmanager

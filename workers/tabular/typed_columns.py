@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -116,6 +117,9 @@ class TypedReader:
             raise TableError("bad_number", detail, row=row, column=name)
         if numbers.null_count == len(numbers):
             return "empty", numbers
+        if self.kinds.get(name) == "float":
+            # Made whole and a fraction again, -0.0 would be 0.0 or not by the block it is in.
+            return "float", numbers
         whole = integers(numbers)
         return ("float", numbers) if whole is None else ("integer", whole)
 
@@ -165,8 +169,8 @@ class TypedReader:
             row = self._row_of(too_long, indices)
             detail = f"row {row}: the text is longer than {limit} bytes"
             raise TableError(self._too_long, detail, row=row, column=name, limit=limit)
-        with_nul = pc.match_substring(texts, "\0")
-        if pc.any(with_nul).as_py():
+        with_nul = pc.match_substring(texts, "\0") if _may_have_nul(texts) else None
+        if with_nul is not None and pc.any(with_nul).as_py():
             row = self._row_of(with_nul, indices)
             detail = f"row {row}: the text holds a NUL character"
             raise TableError("nul_character", detail, row=row, column=name)
@@ -187,6 +191,19 @@ def family_of(values: Column) -> Family:
     if pa.types.is_temporal(kind):
         return "time"
     return "number" if pa.types.is_integer(kind) or pa.types.is_floating(kind) else "text"
+
+
+def _may_have_nul(texts: Any) -> bool:
+    """Whether a zero is among the bytes of texts (N,) string, which is found faster than in cells.
+
+    It may stand behind a missing cell.
+    """
+    _, offsets, data = texts.buffers()
+    if data is None or not len(texts):
+        return False
+    ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    octets = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
+    return octets.size > 0 and not octets.min()
 
 
 def mixed_types(column: str, row: int) -> TableError:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from workers.tabular.errors import TableError
@@ -110,6 +110,13 @@ def test_rows_are_the_same_in_one_block_and_in_many(
     assert _stored(data, MANY_BLOCKS) == _stored(data, ONE_BLOCK)
 
 
+@example(
+    rows=[{"n": None, "x": x, 's "q"': None, "b": None} for x in (2.0**53, 0.0, -0.0)],
+    form=_lines,
+    odd="-0",
+    place=0,
+    column="n",
+)
 @given(rows=ROWS, form=FORMS, odd=ODD, place=st.integers(0, 11), column=st.sampled_from(COLUMNS))
 @settings(max_examples=300, deadline=None)
 def test_one_odd_value_is_the_same_in_one_block_and_in_many(
@@ -180,6 +187,29 @@ LEFT = {
 @pytest.mark.parametrize("lines", LEFT.values(), ids=LEFT)
 def test_what_is_unusual_is_left(lines: bytes) -> None:
     assert _by_arrow(b"\n".join([ROW_1, lines, ROW_1, b""])) is None
+
+
+@pytest.mark.parametrize("between", [b",", b", ", b",\n  ", b" ,\r\n"])
+def test_rows_of_an_array_are_taken_as_they_are(between: bytes) -> None:
+    row = b'{"n": null, "x": 1.5, "s": "} , [",\n "b": true}'
+    text = RowsText(between.join([ROW_1, row, ROW_1]), is_lines=False)
+    columns = arrow_columns(text, TYPES)
+    assert columns is not None
+    expected = [orjson.loads(each) for each in (ROW_1, row, ROW_1)]
+    assert pa.table(columns).to_pylist() == expected
+
+
+ARRAYS = {
+    "a comma that is missing": ROW_1 + b"," + ROW_1 + b"\n" + ROW_1,
+    "a comma too many": ROW_1 + b",," + ROW_1 + b"," + ROW_1,
+    "rows that are parted in two ways": ROW_1 + b"," + ROW_1 + b", " + ROW_1,
+    "what parts rows inside a text": ROW_1.replace(b'"a"', b'"},{"') + b"," + ROW_1,
+}
+
+
+@pytest.mark.parametrize("rows", ARRAYS.values(), ids=ARRAYS)
+def test_what_is_unusual_in_an_array_is_left(rows: bytes) -> None:
+    assert arrow_columns(RowsText(rows, is_lines=False), TYPES) is None
 
 
 def test_types_widen_from_block_to_block() -> None:

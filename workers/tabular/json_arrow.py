@@ -48,9 +48,9 @@ def arrow_columns(text: RowsText, types: Mapping[str, pa.DataType]) -> dict[str,
     data = text.data.strip()
     if not data.startswith(b"{") or not data.endswith(b"}") or not _is_sound(data):
         return None
-    lines = data if text.is_lines else _parted(data)
+    lines, n_ends = (data, _count_ends(data)) if text.is_lines else _parted(data)
     table = _read(lines, types)
-    if table is None or not _are_lines(lines, data, table.num_rows):
+    if table is None or n_ends is None or table.num_rows != n_ends + 1:
         return None
     columns: dict[str, Column] = {name: table[name].combine_chunks() for name in types}
     if not all(_is_exact(column, data) for column in columns.values()):
@@ -58,23 +58,34 @@ def arrow_columns(text: RowsText, types: Mapping[str, pa.DataType]) -> dict[str,
     return columns if _has_all_keys(data, columns) else None
 
 
-def _parted(data: bytes) -> bytearray:
-    """The rows of an array with a line end for every comma that stands between two of them.
+def _count_ends(lines: bytes) -> int | None:
+    """The number of line ends, where each of them stands between two rows."""
+    octets = np.frombuffer(lines, np.uint8)
+    ends = np.flatnonzero(octets == ord("\n"))
+    before = octets[ends - 1]
+    before = np.where(before == ord("\r"), octets[ends - 2], before)
+    is_between = (before == ord("}")) & (octets[ends + 1] == ord("{"))
+    return len(ends) if is_between.all() else None
+
+
+def _parted(data: bytes) -> tuple[bytes, int]:
+    """The rows of an array with a line end for every comma between two of them, and how many.
 
     What stands between the first two rows is looked for. Found inside a string, it puts a line end
     there, with which Arrow refuses it.
     """
-    lines = bytearray(data)
     gap = _GAP.search(data)
-    if gap is not None:
-        octets = np.frombuffer(lines, np.uint8)
-        begins = np.flatnonzero(octets == ord("}"))
-        begins = begins[begins < len(data) - len(gap[0])]
-        for place, byte in enumerate(gap[0]):
-            begins = begins[octets[begins + place] == byte]
-        between = np.frombuffer(gap[0].replace(b"\n", b" ").replace(b",", b"\n"), np.uint8)
-        octets[begins[:, None] + np.arange(len(between))] = between
-    return lines
+    if gap is None:
+        return data, 0
+    parted = np.frombuffer(data, np.uint8).copy()
+    begins = np.flatnonzero(parted == ord("}"))
+    begins = begins[begins < len(data) - len(gap[0])]
+    for place, byte in enumerate(gap[0][1:], 1):
+        begins = begins[parted[begins + place] == byte]
+    for place, byte in enumerate(gap[0]):
+        if byte in b",\n":
+            parted[begins + place] = ord("\n" if byte == ord(",") else " ")
+    return parted.tobytes(), len(begins)
 
 
 def _is_sound(data: bytes) -> bool:
@@ -91,7 +102,7 @@ def _is_sound(data: bytes) -> bool:
     return True
 
 
-def _read(lines: bytes | bytearray, types: Mapping[str, pa.DataType]) -> pa.Table | None:
+def _read(lines: bytes, types: Mapping[str, pa.DataType]) -> pa.Table | None:
     try:
         return pa_json.read_json(
             io.BytesIO(lines),
@@ -102,20 +113,6 @@ def _read(lines: bytes | bytearray, types: Mapping[str, pa.DataType]) -> pa.Tabl
         )
     except pa.ArrowInvalid:
         return None
-
-
-def _are_lines(lines: bytes | bytearray, data: bytes, n_rows: int) -> bool:
-    """Whether of any two rows one ends a line, and of NDJSON in no other place."""
-    octets = np.frombuffer(lines, np.uint8)
-    ends = np.flatnonzero(octets == ord("\n"))
-    if lines is not data:
-        # Rows of an array may have line ends of their own, of which none was a comma.
-        ends = ends[np.frombuffer(data, np.uint8)[ends] == ord(",")]
-        return len(ends) == n_rows - 1
-    before = octets[ends - 1]
-    before = np.where(before == ord("\r"), octets[ends - 2], before)
-    is_end = (before == ord("}")) & (octets[ends + 1] == ord("{"))
-    return len(ends) == n_rows - 1 and bool(is_end.all())
 
 
 def _is_exact(column: Column, data: bytes) -> bool:

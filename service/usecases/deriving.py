@@ -63,7 +63,8 @@ def _wishes(table: StoredTable, schema: Mapping[str, ColumnOverride]) -> dict[st
         kept = {key: value for key, value in columns.get(name, {}).items() if key == "missing"}
         columns[name] = kept | wish.model_dump(exclude_none=True)
     # The stored form is read, whatever the upload was; how it was written is for later rows.
-    return {"schema": columns, "parse": reading.get("parse", {}) | {"format": "parquet"}}
+    parse = reading.get("parse", {}) | {"format": "parquet"}
+    return {"schema": columns, "parse": parse, "texts": reading.get("texts", [])}
 
 
 def _with_parent(

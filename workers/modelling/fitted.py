@@ -16,9 +16,9 @@ from workers.engine.spec import NetworkSpec
 from workers.engine.tensors import Array
 from workers.modelling.plan import TargetNames, Task, names_of
 from workers.modelling.targets import ClassTarget, NumberTarget, TargetEncoding
+from workers.tabular.cell_rules import cell_rules
 from workers.tabular.cell_warnings import CellWarning, CellWarnings
 from workers.tabular.encoders import FeatureType
-from workers.tabular.options import orders_in
 from workers.tabular.prediction_input import InputReader, PredictionInputError
 from workers.tabular.preprocessing import Preprocessing
 
@@ -99,7 +99,7 @@ class FittedModel:
             InputReader(
                 self.preprocessing.encoders,
                 {*names_of(self.target_name), *self.unread},
-                orders_in(self.reading),
+                cell_rules(self.reading),
             ),
         )
         object.__setattr__(self, "_warnings", CellWarnings(self.preprocessing.encoders))

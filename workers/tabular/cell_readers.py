@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from workers.tabular.cell_rules import USUAL
 from workers.tabular.encoders import MISSING, UNSEEN, CodedEncoder
 from workers.tabular.features import MICROSECONDS
 from workers.tabular.types import (
@@ -19,6 +21,7 @@ from workers.tabular.types import (
 )
 
 if TYPE_CHECKING:
+    from workers.tabular.cell_rules import CellRules
     from workers.tabular.encoders import Encoder
     from workers.tabular.types import DateOrder
 
@@ -28,6 +31,7 @@ CellReader = Callable[[Any], float]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LARGEST_EXACT_INTEGER = 2**53
+_PLAIN_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 
 
 class CellError(Exception):
@@ -42,30 +46,45 @@ class CellError(Exception):
         self.detail = detail
 
 
-def json_reader(encoder: Encoder, dates: DateOrder | None = None) -> CellReader:
+def json_reader(encoder: Encoder, rules: CellRules = USUAL) -> CellReader:
     """Reads JSON values: numbers for numbers, true and false for booleans, text for the rest.
 
-    null is missing. A category also takes a number, as `spelled` writes it. `dates` is the order of
-    day and month in the column's table.
+    null is missing. A category also takes a number, as `spelled` writes it.
     """
+    of_text = text_reader(encoder, rules)
     if not isinstance(encoder, CodedEncoder):
         if encoder.type == "datetime":
-            return partial(_json_datetime, dates)
-        return _json_boolean if encoder.type == "boolean" else _json_number
-    if encoder.type == "boolean":
-        return _level_of_truth(encoder, _json_boolean)
-    return _json_category(encoder)
+            return partial(_json_datetime, partial(_present, rules, of_text))
+        value: CellReader = _json_boolean if encoder.type == "boolean" else _json_number
+    elif encoder.type == "boolean":
+        value = _level_of_truth(encoder, _json_boolean)
+    else:
+        return _json_category(encoder, rules)
+    return _or_text(value, partial(_present, rules, of_text)) if rules.is_text else value
 
 
-def text_reader(encoder: Encoder, dates: DateOrder | None = None) -> CellReader:
-    """Reads the cells of a text file, None being missing; `dates` as for `json_reader`."""
+def text_reader(encoder: Encoder, rules: CellRules = USUAL) -> CellReader:
+    """Reads the cells of a text file, None being missing, and numbers with a decimal point."""
     if not isinstance(encoder, CodedEncoder):
         if encoder.type == "datetime":
-            return partial(_text_datetime, dates)
+            return partial(_text_datetime, rules.dates)
         return _text_boolean if encoder.type == "boolean" else _text_number
     if encoder.type == "boolean":
         return _level_of_truth(encoder, _text_boolean)
     return _text_category(encoder)
+
+
+def _present(rules: CellRules, read: CellReader, text: str) -> float:
+    """Read text that stands among typed values as if it stood in a text file."""
+    cell = text.strip(BLANKS)
+    if cell in rules.missing:
+        return read(None)
+    is_number = rules.decimal == "," and parse_number(cell.replace(",", ".")) is not None
+    return read(cell.replace(",", ".") if is_number else cell)
+
+
+def _or_text(read: CellReader, of_text: CellReader) -> CellReader:
+    return lambda value: of_text(value) if type(value) is str else read(value)
 
 
 def spelled(number: float) -> str:
@@ -97,25 +116,46 @@ def _json_boolean(value: Any) -> float:
     return float(value)
 
 
-def _json_datetime(dates: DateOrder | None, value: Any) -> float:
-    if value is not None and type(value) is not str:
+def _json_datetime(of_text: CellReader, value: Any) -> float:
+    if value is None:
+        return math.nan
+    if type(value) is not str:
         raise CellError("not_a_datetime", "A date as text or null is expected here.")
-    return _text_datetime(dates, value)
+    return of_text(value)
 
 
-def _json_category(encoder: CodedEncoder) -> CellReader:
-    codes = encoder.codes
+def _json_category(encoder: CodedEncoder, rules: CellRules) -> CellReader:
+    code_of = _codes(encoder)
 
     def read(value: Any) -> float:
         if value is None:
             return MISSING
         if type(value) is float or type(value) is int:
-            return codes.get(spelled(_json_number(value)), UNSEEN)
+            return code_of(spelled(_json_number(value)))
         if type(value) is not str:
             raise CellError("not_a_category", "A text, a number or null is expected here.")
-        return codes.get(value.strip(BLANKS), UNSEEN)
+        level = value.strip(BLANKS)
+        return MISSING if level in rules.missing else code_of(level)
 
     return read
+
+
+def _codes(encoder: CodedEncoder) -> Callable[[str], float]:
+    """From a level to its code. 5 is also 5.0 where only one of them is a level, and not 05."""
+    codes = encoder.codes
+    by_number: dict[float, list[float]] = {}
+    for level, code in codes.items():
+        if _PLAIN_NUMBER.fullmatch(level):
+            by_number.setdefault(float(level), []).append(code)
+    numbers = {number: found[0] for number, found in by_number.items() if len(found) == 1}
+
+    def code_of(level: str) -> float:
+        code: float | None = codes.get(level)
+        if code is None and numbers and _PLAIN_NUMBER.fullmatch(level):
+            code = numbers.get(float(level))
+        return UNSEEN if code is None else code
+
+    return code_of
 
 
 def _text_number(cell: str | None) -> float:
@@ -150,10 +190,10 @@ def _text_datetime(dates: DateOrder | None, cell: str | None) -> float:
 
 
 def _text_category(encoder: CodedEncoder) -> CellReader:
-    codes = encoder.codes
+    code_of = _codes(encoder)
 
     def read(cell: str | None) -> float:
-        return MISSING if cell is None else codes.get(cell.strip(BLANKS), UNSEEN)
+        return MISSING if cell is None else code_of(cell.strip(BLANKS))
 
     return read
 

@@ -102,11 +102,16 @@ class ParseWish:
 
 @dataclass(frozen=True, kw_only=True)
 class IngestOptions:
-    """Everything the ingest child is told."""
+    """Everything the ingest child is told.
+
+    `texts` are the columns whose numbers and truth values stood as text among typed values, in the
+    file that a stored table comes from.
+    """
 
     schema: Mapping[str, ColumnWish] = field(default_factory=dict)
     parse: ParseWish = ParseWish()
     limits: Limits = Limits()
+    texts: tuple[str, ...] = ()
 
     def wish(self, column: str) -> ColumnWish:
         """What is wished about the column."""
@@ -122,10 +127,11 @@ class IngestOptions:
                 columns[name] = columns.get(name, {}) | {"dates": wish.dates}
         # Later rows may come in another format.
         parse = asdict(replace(self.parse, format=None))
-        return {
+        reading: dict[str, Any] = {
             "schema": columns,
             "parse": {key: value for key, value in parse.items() if value is not None},
         }
+        return reading | {"texts": list(self.texts)} if self.texts else reading
 
     def dated(self, orders: Mapping[str, DateOrder]) -> IngestOptions:
         """The same with the orders of the dates in columns, which were found out."""
@@ -144,6 +150,7 @@ class IngestOptions:
             schema={name: _column_wish(name, wish) for name, wish in schema.items()},
             parse=_from_plain(ParseWish, "parse_option", plain.get("parse") or {}),
             limits=_from_plain(Limits, "parse_option", plain.get("limits") or {}),
+            texts=tuple(plain.get("texts") or ()),
         )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from workers.tabular.cell_readers import CellError, json_reader, text_reader
+from workers.tabular.cell_rules import USUAL
 from workers.tabular.encoders import CodedEncoder
 from workers.tabular.features import Features
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from workers.tabular.cell_readers import CellReader
+    from workers.tabular.cell_rules import CellRules
     from workers.tabular.encoders import Encoder
-    from workers.tabular.types import DateOrder
 
 MAX_PROBLEMS = 20
 _NAMED = 10
@@ -56,18 +57,18 @@ class InputReader:
         self,
         encoders: Sequence[Encoder],
         unread: Collection[str] = (),
-        dates: Mapping[str, DateOrder] | None = None,
+        rules: Mapping[str, CellRules] | None = None,
     ) -> None:
         """Take the features, and the names of columns that may be there and are not read.
 
-        `dates` is the order of day and month by column.
+        `rules` are how the columns of the table were read, where they differ from USUAL.
         """
-        orders = dates or {}
+        told = [(one, (rules or {}).get(one.name, USUAL)) for one in encoders]
         self._unread = frozenset(unread)
         self._names = tuple(encoder.name for encoder in encoders)
         self._known = frozenset(self._names)
-        self._json = tuple(json_reader(one, orders.get(one.name)) for one in encoders)
-        self._text = tuple(text_reader(one, orders.get(one.name)) for one in encoders)
+        self._json = tuple(json_reader(*each) for each in told)
+        self._text = tuple(text_reader(*each) for each in told)
         is_code = [isinstance(encoder, CodedEncoder) for encoder in encoders]
         self._code_places = np.flatnonzero(is_code)
         self._number_places = np.flatnonzero(np.logical_not(is_code))

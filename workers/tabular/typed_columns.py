@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 Family: TypeAlias = Literal["missing", "number", "boolean", "time", "text"]
 
+_NO_TEXTS: tuple[Kind, ...] = ("integer", "float", "boolean", "truth")
+
 _FAMILY_OF_WISH: dict[ColumnType, Family] = {
     "numeric": "number",
     "boolean": "boolean",
@@ -63,6 +65,12 @@ class TypedReader:
         self._plain_texts: set[str] = set()
         self.kinds: dict[str, Kind] = dict(kinds or {})
         self.n_rows = 0
+
+    @property
+    def texts(self) -> set[str]:
+        """The columns whose numbers or truth values stood as text."""
+        of_text = (name for name, family in self._families.items() if family == "text")
+        return {name for name in of_text if self.kinds[name] in _NO_TEXTS}
 
     def read(self, block: Mapping[str, Column]) -> dict[str, Column]:
         """The columns of the block in the stored types of `kinds`, widened first where needed.

@@ -6,6 +6,7 @@ a second pass then writes the table. Most files need one.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
@@ -46,6 +47,7 @@ def ingest_blocks(
     kinds: dict[str, Kind] | None = None
     while reader.kinds != kinds:
         kinds = dict(reader.kinds)
+        options = replace(options, texts=tuple(sorted(reader.texts.union(options.texts))))
         reader = TypedReader(options, kinds, too_long)
         _write(blocks, reader, options, out)
     check_dates(reader.kinds, options)

@@ -1,17 +1,28 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 import pytest
 
 from tests.workers.tabular.stored import stored
-from workers.tabular.cell_readers import spelled
+from workers.tabular.cell_readers import json_reader, spelled, text_reader
+from workers.tabular.cell_rules import cell_rules
 from workers.tabular.csv_rows import prediction_rows
+from workers.tabular.encoders import UNSEEN, CodedEncoder
 from workers.tabular.features import Features, features_of
+from workers.tabular.ingest import ingest
+from workers.tabular.options import IngestOptions
+from workers.tabular.parquet import read_table, reading_of
 from workers.tabular.prediction_input import MAX_PROBLEMS, InputReader, PredictionInputError
 from workers.tabular.preprocessing import Preprocessing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
 
 TABLE = stored(
     age=[3.0, None, 10.25],
@@ -57,7 +68,7 @@ def test_every_wrong_cell_is_named() -> None:
         {"age": True, "island": True, "alive": 1, "day": 5},
         {"age": "3", "island": [], "alive": "true", "day": "soon"},
         {"age": 10**400, "island": 10**400, "alive": None, "day": None},
-        {"age": float("nan"), "island": "", "alive": None, "day": ""},
+        {"age": float("nan"), "island": "", "alive": None, "day": "2024-02-30"},
     ]
     with pytest.raises(PredictionInputError) as caught:
         READER.rows(rows)
@@ -159,3 +170,84 @@ def test_what_is_not_read_is_told_apart_from_names_that_nobody_knows() -> None:
     [typo] = raised.value.problems
     assert (typo.pointer, typo.code) == ("/rows/0/typo", "unknown_feature")
     assert all(encoder.name in typo.detail for encoder in PREPROCESSING.encoders)
+
+
+OWN_ROWS: dict[str, list[dict[str, Any]]] = {
+    "missing words": [
+        {"c": "None"},
+        {"c": "low"},
+        {"c": ""},
+        {"c": " NA "},
+        {"c": None},
+        {"c": "b"},
+    ],
+    "numbers as text": [{"c": "5"}, {"c": "1.5"}, {"c": "NA"}, {"c": None}, {"c": " 7 "}],
+    "whole numbers as text": [{"c": "5"}, {"c": "1"}, {"c": "?"}],
+    "truth as text": [{"c": "true"}, {"c": "False"}, {"c": ""}],
+    "days": [{"c": "2024-05-31"}, {"c": "31.05.2023"}, {"c": "NULL"}, {"c": ""}, {"c": None}],
+    "codes": [{"c": "07"}, {"c": "7"}, {"c": "8"}, {"c": "7.0"}],
+    "levels and numbers": [{"c": "5"}, {"c": "a"}, {"c": "6.0"}, {"c": None}],
+}
+
+
+def _from_json(
+    rows: list[dict[str, Any]], options: dict[str, Any], folder: Path
+) -> tuple[pa.Table, InputReader]:
+    """The stored table of the rows, and the reader of requests for a model of all its columns."""
+    (folder / "rows").write_bytes(orjson.dumps(rows))
+    ingest(folder / "rows", IngestOptions.from_plain(options), folder / "table")
+    table = read_table((folder / "table").read_bytes())
+    fitted = Preprocessing.fit(table, np.arange(len(rows)), table.column_names, "standard")
+    return table, InputReader(fitted.encoders, (), cell_rules(reading_of(table.schema)))
+
+
+@pytest.mark.parametrize("rows", OWN_ROWS.values(), ids=OWN_ROWS)
+def test_rows_that_trained_are_read_as_in_the_table(
+    rows: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    table, reader = _from_json(rows, {}, tmp_path)
+    fitted = Preprocessing.fit(table, np.arange(len(rows)), table.column_names, "standard")
+    assert same(reader.rows(rows), features_of(table, fitted.encoders))
+
+
+def test_own_missing_words_and_decimal_commas_of_text_are_read_as_in_the_table(
+    tmp_path: Path,
+) -> None:
+    rows = [{"c": "1,5"}, {"c": "2,25"}, {"c": "k.A."}, {"c": "3"}]
+    options = {"schema": {"c": {"missing": ["k.A."]}}, "parse": {"decimal": ","}}
+    table, reader = _from_json(rows, options, tmp_path)
+    assert reader.rows(rows).numbers[:, 0].tolist()[:2] == [1.5, 2.25]
+    assert np.isnan(reader.rows(rows).numbers[2, 0])
+    assert table["c"].to_pylist() == [1.5, 2.25, None, 3.0]
+
+
+def test_text_for_a_number_of_a_text_file_stays_a_mistake() -> None:
+    with pytest.raises(PredictionInputError) as caught:
+        READER.rows([{"age": "3", "island": None, "alive": None, "day": None}])
+    assert problems(caught.value) == [("/rows/0/age", "not_a_number")]
+
+
+@pytest.mark.parametrize(
+    ("levels", "cell", "level"),
+    [
+        (["5", "6"], "5.0", "5"),
+        (["5.0", "6.0"], "5", "5.0"),
+        (["5.0", "6.0"], 5.0, "5.0"),
+        (["5.0", "6.0"], 6, "6.0"),
+        (["5", "5.0"], "5.00", None),
+        (["05", "06"], 5, None),
+        (["0.50", "x"], 0.5, "0.50"),
+        (["1e3", "x"], 1000, None),
+    ],
+)
+def test_a_level_that_is_a_number_is_one_however_it_is_written(
+    levels: list[str], cell: Any, level: str | None
+) -> None:
+    table = stored(c=levels)
+    encoders = Preprocessing.fit(table, np.arange(2), ["c"], "standard").encoders
+    encoder = encoders[0]
+    assert isinstance(encoder, CodedEncoder)
+    expected = UNSEEN if level is None else encoder.codes[level]
+    read = [json_reader(encoder)(cell)]
+    read += [text_reader(encoder)(cell)] if isinstance(cell, str) else []
+    assert read == [expected] * len(read)

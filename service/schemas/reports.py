@@ -153,7 +153,7 @@ class Losses(Wire):
 class Learning(Wire):
     """Whether the model has learned too little of its rows or too much."""
 
-    verdict: Literal["good", "overfitting", "underfitting"]
+    verdict: Literal["good", "uncertain", "overfitting", "underfitting"]
     advice: str
     measure: str
     losses: Losses

@@ -25,40 +25,54 @@ if TYPE_CHECKING:
 MAX_BIN_INPUTS = 1_600
 """More of them few rows each would have to teach."""
 
-MIN_ROWS_FOR_BINS = 400
-"""Rows that train. On fewer, bins did worse by folds within the training rows of small tables."""
+MIN_ROWS_FOR_BINS = 40
+"""Rows that train."""
 
 MIN_COUNT = 2
 """A level of one row is learned by heart; together they say what an unseen one is like."""
 
-_BINS_OF_FEW_ROWS, _MAX_BINS = 8, 48
-_BINS_OF_FEW_ROWS_PER_CLASS = 4
-_FEW_ROWS, _ROWS_PER_BIN = 3_200, 200
-_ROWS_PER_BIN_INPUT = 5
+MAX_BINS = 48
+_LEAST_BINS = 3
+_ROWS_PER_BIN_OF_ALL = 10
+_MANY_ROWS, _ROWS_PER_BIN = 3_200, 200
+_MOST_OF_FEW_ROWS, _MOST_PER_CLASS_OF_FEW_ROWS = 8, 4
+_MOST_OF_ONE_NUMBER = 128
+"""Of two a quarter each, of three a ninth."""
 
 DATE_PARTS: tuple[DatePart, ...] = ("month", "day_of_week", "hour")
 
 
 @dataclass(frozen=True)
 class Bins:
-    """How many each number may have, and how many inputs they may be together."""
+    """How many each number may have, how many inputs they may be together, and from how many rows.
+
+    The rows are those that train.
+    """
 
     each: int
     most: int = MAX_BIN_INPUTS
+    least_rows: int = MIN_ROWS_FOR_BINS
 
     @classmethod
-    def for_rows(cls, n_train: int, classes: int | None) -> Bins:
+    def for_table(
+        cls, features: Sequence[ColumnProfile], n_train: int, classes: int | None
+    ) -> Bins:
         """The fewer rows train, the fewer bins; of several classes each has but some of the rows.
 
         With many bins few rows learn the curve of each number by heart, and little of what numbers
-        do together: so did 1,200 to 6,000 training rows of large tables, and made ones.
+        do together, as on 1,200 to 6,000 rows of large tables, and on made ones. Without any, a
+        few hundred rows do not learn a curve at all. The fewer numbers there are, the less they do
+        together, and the more bins each may have: a wave needs several for each of its periods.
         """
         curves = max(1, (classes or 0) - 1)
-        least = _BINS_OF_FEW_ROWS if curves == 1 else _BINS_OF_FEW_ROWS_PER_CLASS
-        each = least
-        if n_train >= _FEW_ROWS:
-            each = min(max(n_train // (_ROWS_PER_BIN * curves), least), _MAX_BINS)
-        return cls(each, min(n_train // _ROWS_PER_BIN_INPUT, MAX_BIN_INPUTS))
+        numbers = sum(c.type in ("numeric", "datetime") and c.distinct > 2 for c in features)
+        most_of_few = _MOST_OF_FEW_ROWS if curves == 1 else _MOST_PER_CLASS_OF_FEW_ROWS
+        most = max(most_of_few, _MOST_OF_ONE_NUMBER // max(numbers, 1) ** 2 // curves)
+        if n_train >= _MANY_ROWS:
+            most = max(most, n_train // (_ROWS_PER_BIN * curves))
+        by_rows = min(n_train // _ROWS_PER_BIN_OF_ALL, MAX_BIN_INPUTS) // max(numbers, 1)
+        each = max(min(by_rows, most, MAX_BINS), _LEAST_BINS)
+        return cls(each, min(n_train // curves, MAX_BIN_INPUTS))
 
 
 def decide_preprocessing(
@@ -81,13 +95,14 @@ def decide_preprocessing(
         binned = replace(plain, numeric=numeric)
     n_bins = input_width(features, method=binned) - input_width(features, method=plain)
     most = 0 if bins is None else bins.most
-    has_bins = 0 < n_bins <= most and division.n_train >= MIN_ROWS_FOR_BINS
+    least_rows = 0 if bins is None else bins.least_rows
+    has_bins = 0 < n_bins <= most and division.n_train >= least_rows
 
     def reasons() -> Iterator[str]:
         if any(column.type in ("numeric", "datetime") for column in features):
             yield "Numbers by median and quartiles, bent towards 3 and -3: outliers weigh little."
         if n_bins:
-            yield _about_bins(n_bins, most, division.n_train)
+            yield _about_bins(n_bins, most, division.n_train, least_rows)
         if n_moments:
             yield "Dates also by month, day of the week and hour, each on a circle."
         if plain.datetime.differences:
@@ -96,10 +111,10 @@ def decide_preprocessing(
     return binned if has_bins else plain, reasons()
 
 
-def _about_bins(n_bins: int, most: int, n_train: int) -> str:
-    if n_train < MIN_ROWS_FOR_BINS:
-        return f"No quantile bins: {n_train} rows that train are fewer than {MIN_ROWS_FOR_BINS}."
+def _about_bins(n_bins: int, most: int, n_train: int, least_rows: int) -> str:
+    if n_train < least_rows:
+        return f"No quantile bins: {n_train} rows that train are fewer than {least_rows}."
     if n_bins > most:
-        rows = "" if most == MAX_BIN_INPUTS else f", a fifth of the {n_train} rows that train"
+        rows = "" if most == MAX_BIN_INPUTS else f" for the {n_train} rows that train"
         return f"No quantile bins: {n_bins} inputs would be more than {most}{rows}."
     return f"{n_bins} inputs for the quantile bins of the numbers, for what is not smooth."

@@ -36,7 +36,7 @@ MAX_ROWS_FOR_ENSEMBLE = 5_000
 """Four seeds are four times the work, and gain what chance makes of few rows."""
 MIN_STEPS = 1_000
 MIN_EPOCHS, MAX_EPOCHS = 64, 256
-MAX_BATCH = 256
+MIN_BATCH, MAX_BATCH = 32, 256
 MAX_DIMENSION = 16
 
 _LEARNING_RATE, _BETA2 = 3e-3, 0.95
@@ -64,7 +64,7 @@ def decide(
     Chosen on ten public tables, by folds of their training rows, and on made ones: see
     `make bench-accuracy`.
     """
-    bins = Bins.for_rows(division.n_train, classes)
+    bins = Bins.for_table(features, division.n_train, classes)
     preprocessing, of_preprocessing = decide_preprocessing(wish, features, division, bins)
     regularisation = _Regularisation.of(division, classes)
     training, of_training = _training(wish, division, regularisation)
@@ -141,11 +141,17 @@ def about_vectors(embeddings: Sequence[EmbeddingSpec]) -> Iterator[str]:
         )
 
 
+def _batch_size(n_train: int) -> int:
+    """The power of 2 nearest to the largest of which MAX_EPOCHS are MIN_STEPS."""
+    largest = max(n_train * MAX_EPOCHS / MIN_STEPS, MIN_BATCH)
+    return min(2 ** round(math.log2(largest)), MAX_BATCH, n_train)
+
+
 def _training(
     wish: ModelWish, division: Division, against: _Regularisation
 ) -> tuple[dict[str, Any], Iterator[str]]:
     n_train = division.n_train
-    batch_size = min(MAX_BATCH, n_train)
+    batch_size = _batch_size(n_train)
     steps = math.ceil(n_train / wish.training.get("batch_size", batch_size))
     epochs = min(max(MIN_EPOCHS, math.ceil(MIN_STEPS / steps)), MAX_EPOCHS)
     is_lbfgs = isinstance(wish.training.get("optimizer"), LbfgsSpec)

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 N_LAYERS = 3
 DROPOUT = 0.1
 BINS = 16
+MIN_ROWS_FOR_BINS = 400
+"""Rows that train. On fewer, so many bins did worse by folds within those of small tables."""
+
 FEW_ROWS = 4_000
 FEW_UNITS, UNITS = 32, 64
 MEMBERS = (32, 16, 8, 4)
@@ -56,7 +59,9 @@ _LEARNING_RATE, _DECAY = 2e-3, 0.01
 def decide(wish: ModelWish, features: Sequence[ColumnProfile], division: Division) -> AutoRecipe:
     """Network, preprocessing and the fields of a training, but where the wish decides them."""
     # Every member's first layer reads all bins: there are fewer of them.
-    preprocessing, of_preprocessing = decide_preprocessing(wish, features, division, Bins(BINS))
+    preprocessing, of_preprocessing = decide_preprocessing(
+        wish, features, division, Bins(BINS, least_rows=MIN_ROWS_FOR_BINS)
+    )
     sizes = _Sizes.of(wish, features, division, preprocessing)
     network, of_network = _network(wish, sizes)
     training, of_training = _training(wish, division, sizes)

@@ -55,14 +55,14 @@ def dropout_of(plan: ModelPlan) -> list[float]:
 
 @pytest.mark.parametrize(
     ("rows", "numbers", "bins"),
-    # Of 2,000 rows a fifth of the 1,600 that train; at most 1,600 whatever their number.
+    # Three for each number at least: of all no more than there are rows that train, nor than 1,600.
     [
-        (499, 3, False),
-        (500, 3, True),
-        (2_000, 40, True),
-        (2_000, 41, False),
-        (40_000, 33, True),
-        (40_000, 34, False),
+        (49, 3, False),
+        (50, 3, True),
+        (125, 33, True),
+        (125, 34, False),
+        (40_000, 533, True),
+        (40_000, 534, False),
     ],
 )
 def test_bins_need_rows_and_not_too_many_columns(rows: int, numbers: int, bins: bool) -> None:
@@ -72,7 +72,8 @@ def test_bins_need_rows_and_not_too_many_columns(rows: int, numbers: int, bins: 
 
 
 @pytest.mark.parametrize(
-    ("rows", "bins"), [(500, 8), (3_999, 8), (4_000, 16), (10_000, 40), (100_000, 48)]
+    ("rows", "bins"),
+    [(100, 3), (375, 10), (500, 13), (3_999, 14), (4_000, 16), (10_000, 40), (100_000, 48)],
 )
 def test_fewer_rows_have_fewer_bins(rows: int, bins: int) -> None:
     plan = auto(rows)
@@ -81,9 +82,16 @@ def test_fewer_rows_have_fewer_bins(rows: int, bins: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("numbers", "bins"), [(1, 48), (2, 32), (3, 14), (4, 8), (20, 8), (40, 4), (100, 3)]
+)
+def test_fewer_numbers_have_more_bins_each(numbers: int, bins: int) -> None:
+    assert numeric_of(auto(2_000, numbers)).bins == bins
+
+
+@pytest.mark.parametrize(
     ("rows", "target", "bins"),
     [
-        (3_999, "y", 8),
+        (3_999, "y", 14),
         (3_999, "word", 4),
         (3_999, "pair", 8),
         (4_000, "word", 5),
@@ -128,7 +136,14 @@ def test_few_rows_are_held_back_more(rows: int, dropout: float, decay: float) ->
 
 @pytest.mark.parametrize(
     ("rows", "batch_size", "epochs"),
-    [(100, 80, 256), (500, 256, 256), (2_000, 256, 143), (20_000, 256, 64), (12, 10, 256)],
+    [
+        (12, 10, 256),
+        (100, 32, 256),
+        (400, 64, 200),
+        (500, 128, 250),
+        (2_000, 256, 143),
+        (20_000, 256, 64),
+    ],
 )
 def test_epochs_make_up_for_few_steps(rows: int, batch_size: int, epochs: int) -> None:
     training = auto(rows).training

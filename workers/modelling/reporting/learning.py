@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 NO_ROWS = "Without validation rows nobody can tell."
 OVERFLOWED = "Some answers are not finite."
+WEIGHTED = (
+    "The classes were weighted, which bends the probabilities on purpose: losses do not tell how "
+    "well they are learned. See the ranking figures (roc_auc, average_precision) instead."
+)
 
 _TRAINING_ROWS = 1_000
 
@@ -33,6 +37,15 @@ _ADVICE = {
     "overfitting": (
         "The model knows its training rows better than others: more rows, dropout, weight decay "
         "or a smaller network would help."
+    ),
+    "learned_by_heart": (
+        "On other rows it does no better than a constant answer: what it learned holds for its own "
+        "rows alone. More rows, fewer columns or a smaller network would help; or the validation "
+        "rows are of another kind."
+    ),
+    "uncertain": (
+        "It does worse on the validation rows than on its own, but they are too few, or a few of "
+        "them too far off, to tell that from chance: more of them, or folds, would tell."
     ),
     "underfitting": (
         "It was still learning when its epochs were over: train longer, or with a higher learning "
@@ -84,6 +97,8 @@ def learning(
     """
     if validation is None:
         return {"reason": NO_ROWS}
+    if prepared.plan.training.class_weight is not None:
+        return {"reason": WEIGHTED}
     variance = variance_of(prepared.training_truth)
     rows = spread_rows(len(prepared.training_truth), _TRAINING_ROWS)
     outputs = fitted.outputs(prepared.data.X[rows])
@@ -97,7 +112,7 @@ def learning(
     if None in (losses["training"], losses["validation"], losses["constant"]):
         return {"reason": OVERFLOWED}
     error = float(of_rows.std()) / math.sqrt(len(of_rows))
-    verdict = _verdict({n: x for n, x in losses.items() if x is not None}, error, course)
+    verdict = verdict_of({n: x for n, x in losses.items() if x is not None}, error, course)
     return {
         "verdict": _KIND.get(verdict, verdict),
         "advice": _ADVICE[verdict],
@@ -109,21 +124,29 @@ def learning(
     }
 
 
-_KIND = {"behind_linear": "underfitting", "nothing_learned": "underfitting"}
+_KIND = {
+    "behind_linear": "underfitting",
+    "nothing_learned": "underfitting",
+    "learned_by_heart": "overfitting",
+}
 
 
-def _verdict(losses: dict[str, float], error: float, course: Course) -> str:
+def verdict_of(losses: dict[str, float], error: float, course: Course) -> str:
+    """Which of the advices fits the losses; `error` is the validation loss's standard error."""
     training, validation, constant = losses["training"], losses["validation"], losses["constant"]
     noise = _NOISE * error
-    if validation - training > max(_GAP * constant, noise):
+    gap, learned = validation - training, (1.0 - _LEARNED) * constant
+    if validation > learned:
+        return "learned_by_heart" if gap > _GAP * constant else "nothing_learned"
+    if gap > max(_GAP * constant, noise):
         return "overfitting"
-    if constant - training < _LEARNED * constant:
+    if training > learned:
         return "nothing_learned"
     if validation - losses.get("linear", math.inf) > max(_BEHIND_LINEAR * constant, noise):
         return "behind_linear"
     if course.ended_learning and validation > _ALL_LEARNED * constant:
         return "underfitting"
-    return "good"
+    return "uncertain" if gap > _GAP * constant else "good"
 
 
 def _mean(losses: Numbers) -> float | None:

@@ -28,6 +28,8 @@ from workers.modelling.targets import NumberTarget, TargetEncoding
 from workers.tabular.encoders import LevelEncoder, NumericEncoder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from workers.engine.spec import Loss
@@ -75,10 +77,11 @@ class LinearModel:
 
 
 class LinearInputs:
-    """Inputs of a network as those of a linear model: one of a number, everything standardised.
+    """Inputs of a network as those of a linear model: one of a number, which is standardised.
 
-    Bins, parts and differences beside a number are left out, levels are one-hot. An input that does
-    not vary is 0. A column of levels keeps the 100 most frequent.
+    Bins, parts and differences beside a number are left out, levels are one-hot: 0 and 1 as they
+    are, so that the penalty holds rare ones back. An input that does not vary is 0. A column of
+    levels keeps the 100 most frequent.
     """
 
     def __init__(self, X: Array, preprocessing: Preprocessing) -> None:
@@ -89,9 +92,12 @@ class LinearInputs:
         expanded = self._expanded(X)
         self._center = expanded.mean(axis=0, dtype=np.float64)
         scale = expanded.std(axis=0, dtype=np.float64)
+        is_number = np.zeros(len(scale), np.bool_)
+        is_number[: len(self._plain)] = [number for _, number in _plain_inputs(preprocessing)]
         varies = np.isfinite(scale) & (scale > _LEAST_SPREAD * np.abs(self._center))
         self._center = np.where(varies, self._center, 0.0).astype(X.dtype)
-        self._weight = np.where(varies, 1.0 / np.where(varies, scale, 1.0), 0.0).astype(X.dtype)
+        scale = np.where(varies & is_number, scale, 1.0)
+        self._weight = np.where(varies, 1.0 / scale, 0.0).astype(X.dtype)
 
     @property
     def count(self) -> int:
@@ -117,18 +123,22 @@ class LinearInputs:
 
 def plain_inputs(preprocessing: Preprocessing) -> NDArray[np.intp]:
     """Which of a network's inputs are scaled numbers, indicators and one-hot levels."""
-    found: list[int] = []
+    return np.array([place for place, _ in _plain_inputs(preprocessing)], np.intp)
+
+
+def _plain_inputs(preprocessing: Preprocessing) -> Iterator[tuple[int, bool]]:
+    """Each of them, and whether it is a number."""
     start = 0
     for encoder in preprocessing.encoders:
         n_outputs = len(encoder.outputs)
-        n_plain = n_outputs
+        n_plain, n_numbers = n_outputs, 0
         if isinstance(encoder, LevelEncoder):
             n_plain = 0
         elif isinstance(encoder, NumericEncoder):
-            n_plain = 1 + encoder.indicator
-        found += range(start, start + n_plain)
+            n_plain, n_numbers = 1 + encoder.indicator, 1
+        for place in range(n_plain):
+            yield start + place, place < n_numbers
         start += n_outputs
-    return np.array(found, np.intp)
 
 
 def fit_linear(prepared: Prepared, epochs: int) -> LinearModel | str:

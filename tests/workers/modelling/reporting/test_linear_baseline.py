@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 
@@ -37,9 +38,16 @@ def said(prepared: Prepared) -> Answers:
     return model.answers(prepared.validation)
 
 
+def standardiser(prepared: Prepared) -> ColumnTransformer:
+    """What people put in front of a linear model: numbers standardised, levels as 0 and 1."""
+    is_number = ~np.isin(prepared.data.X, [0.0, 1.0]).all(axis=0)
+    numbers = ("numbers", StandardScaler(), np.flatnonzero(is_number))
+    return ColumnTransformer([numbers], remainder="passthrough").fit(prepared.data.X)
+
+
 def test_of_numbers_it_is_the_ridge_regression() -> None:
     prepared = prepared_for("body_mass_g")
-    scaler = StandardScaler().fit(prepared.data.X)
+    scaler = standardiser(prepared)
     truth = prepared.training_truth[:, 0]
     ridge = Ridge(alpha=1.0).fit(scaler.transform(prepared.data.X), truth)
     assert prepared.validation is not None
@@ -49,8 +57,21 @@ def test_of_numbers_it_is_the_ridge_regression() -> None:
 
 @pytest.mark.parametrize("target", ["sex", "species"])
 def test_of_classes_it_is_the_logistic_regression(target: str) -> None:
-    prepared = prepared_for(target)
-    scaler = StandardScaler().fit(prepared.data.X)
+    assert_logistic(prepared_for(target))
+
+
+def test_rare_levels_are_held_back() -> None:
+    rng = np.random.default_rng(0)
+    levels = rng.integers(0, 40, (400, 5))
+    effects = rng.normal(size=(5, 40))
+    odds = effects[np.arange(5), levels].sum(axis=1)
+    truth = rng.random(400) < 1.0 / (1.0 + np.exp(-odds))
+    rows = ((*(f"v{n}" for n in row), "yn"[int(y)]) for row, y in zip(levels, truth, strict=True))
+    assert_logistic(prepared_for("y", ingested(csv_of("a,b,c,d,e,y", rows))))
+
+
+def assert_logistic(prepared: Prepared) -> None:
+    scaler = standardiser(prepared)
     logistic = LogisticRegression(C=1.0, max_iter=1000, tol=1e-8)
     logistic.fit(scaler.transform(prepared.data.X), prepared.training_truth)
     assert prepared.validation is not None

@@ -144,7 +144,7 @@ def about_vectors(embeddings: Sequence[EmbeddingSpec]) -> Iterator[str]:
 def _batch_size(n_train: int) -> int:
     """The power of 2 nearest to the largest of which MAX_EPOCHS are MIN_STEPS."""
     largest = max(n_train * MAX_EPOCHS / MIN_STEPS, MIN_BATCH)
-    return min(2 ** round(math.log2(largest)), MAX_BATCH, n_train)
+    return min(1 << round(math.log2(largest)), MAX_BATCH, n_train)
 
 
 def _training(

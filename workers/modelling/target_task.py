@@ -52,6 +52,12 @@ def decide_target(
         return None
     if task == "regression":
         return Target((column,), task, None, n_rows)
+    if wish.task is None and column.type == "numeric" and column.distinct > 2:
+        detail = (
+            f"Its {column.distinct} whole numbers are taken for classes; if they are counts or "
+            'amounts, say "task": "regression".'
+        )
+        findings.warn("numbers_as_classes", column.name, detail)
     rare = imbalance(column, n_rows)
     if rare is not None and wish.training.get("class_weight") is None:
         detail = f'{rare}; "class_weight": "balanced" makes them count as much as the others.'

@@ -131,7 +131,9 @@ def _json_category(encoder: CodedEncoder, rules: CellRules) -> CellReader:
         if value is None:
             return MISSING
         if type(value) is float or type(value) is int:
-            return code_of(spelled(_json_number(value)))
+            number = _json_number(value)
+            # As a float a long code would be the one beside it.
+            return code_of(str(value) if type(value) is int else spelled(number))
         if type(value) is not str:
             raise CellError("not_a_category", "A text, a number or null is expected here.")
         level = value.strip(BLANKS)
@@ -145,17 +147,27 @@ def _codes(encoder: CodedEncoder) -> Callable[[str], float]:
     codes = encoder.codes
     by_number: dict[float, list[float]] = {}
     for level, code in codes.items():
-        if _PLAIN_NUMBER.fullmatch(level):
-            by_number.setdefault(float(level), []).append(code)
+        number = _plain_number(level)
+        if number is not None:
+            by_number.setdefault(number, []).append(code)
     numbers = {number: found[0] for number, found in by_number.items() if len(found) == 1}
 
     def code_of(level: str) -> float:
         code: float | None = codes.get(level)
-        if code is None and numbers and _PLAIN_NUMBER.fullmatch(level):
-            code = numbers.get(float(level))
+        if code is None and numbers:
+            number = _plain_number(level)
+            code = None if number is None else numbers.get(number)
         return UNSEEN if code is None else code
 
     return code_of
+
+
+def _plain_number(level: str) -> float | None:
+    """The number that a level is, not if it has zeros in front or is too long to be exact."""
+    if not _PLAIN_NUMBER.fullmatch(level):
+        return None
+    number = float(level)
+    return number if abs(number) <= _LARGEST_EXACT_INTEGER else None
 
 
 def _text_number(cell: str | None) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from workers.tabular.cell_readers import spelled
+from workers.tabular.cells import LARGEST_EXACT_INTEGER
 from workers.tabular.features import MICROSECONDS
 from workers.tabular.histograms import histogram, most_frequent
 from workers.tabular.profile import ColumnProfile, TableWarning, TopValue
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 N_TOP = 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LEAST_COUNTED_ROWS = 20
+# Larger ones are quantities, which are as exact as any number.
+_LONGEST_CODE = 1e22
 
 
 def numeric_profile(
@@ -49,7 +52,10 @@ def numeric_profile(
         reason=reason_for("a whole number" if integer else "a number", column, wished),
         histogram=histogram(ordered),
     )
-    return profile, _row_number_warning(name, values, ordered) if integer else None
+    warning = None
+    if integer:
+        warning = _rounding_warning(name, ordered) or _row_number_warning(name, values, ordered)
+    return profile, warning
 
 
 def time_profile(
@@ -124,6 +130,17 @@ def _are_whole(values: NDArray[np.generic]) -> bool:
         return True
     # Most columns show in their first values that they are not.
     return all(bool((part == np.rint(part)).all()) for part in (values[:1000], values))
+
+
+def _rounding_warning(name: str, ordered: NDArray[np.generic]) -> TableWarning | None:
+    largest = max(-float(ordered[0]), float(ordered[-1]))
+    if not LARGEST_EXACT_INTEGER < largest < _LONGEST_CODE:
+        return None
+    detail = (
+        "whole numbers beyond 2^53 are rounded, so that neighbours become equal: if they are codes "
+        'upload the file again with {"type": "categorical"} for the column'
+    )
+    return TableWarning("rounded_numbers", name, detail)
 
 
 def _row_number_warning(

@@ -59,9 +59,9 @@ class ColumnProfile:
 class TableWarning:
     """Something legal that its owner will want to know.
 
-    Codes: constant_column, missing_column (no value at all), mixed_numbers, missing_words,
-    near_unique_text, id_like, unread_numbers, unread_dates, duplicate_rows, decimal_comma,
-    header_of_numbers.
+    Codes: constant_column, missing_column (no value at all), mixed_numbers, mixed_dates,
+    rounded_numbers, missing_words, near_unique_text, id_like, unread_numbers, unread_dates,
+    duplicate_rows, decimal_comma, header_of_numbers.
     """
 
     code: str

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from workers.tabular.calendar_days import are_days
 from workers.tabular.cells import are_numbers
 from workers.tabular.duplicates import hashes_of
 from workers.tabular.numbers import N_TOP, count_distinct, reason_for
@@ -31,7 +32,7 @@ _COUNTED_VALUES = 100_000
 _ALWAYS_CATEGORIES = 20
 _MOST_CATEGORIES = 10_000
 _LONG_TEXT_BYTES = 100
-_MOSTLY_NUMBERS = 0.95
+_MOSTLY = 0.8
 
 
 _GROUPED = (
@@ -40,15 +41,19 @@ _GROUPED = (
 
 # What a person reads as numbers or dates in every cell, and this reader leaves as text, because it
 # can be read in several ways: is 3% 3 or 0.03, and which part of 05/01/2024 is the month, if no
-# other cell tells?
+# other cell tells? By its pattern the code and the advice.
 _UNREAD = {
-    "unread_dates": (
-        r"^[0-9]{1,2}[/-][0-9]{1,2}[/-]([0-9]{2}|[0-9]{4})( .*)?$",
-        "a date of which no cell says if day or month comes first, or a year is short: "
-        "say `dates` in the schema, or write 2024-05-31",
+    r"^[0-9]{1,2}[/-][0-9]{1,2}[/-][0-9]{4}( .*[0-9])?$": (
+        "unread_dates",
+        "a date of which no cell says if day or month comes first: say `dates` in the schema, or "
+        "write 2024-05-31",
     ),
-    "unread_numbers": (
-        rf"^[+-]?[$€£¥]? ?[+-]?({_GROUPED}) ?([%$€£¥]|EUR|USD|GBP|CHF)?$",
+    r"^[0-9]{1,2}[/-][0-9]{1,2}[/-]([0-9]{2}|[0-9]{4})( .*)?$": (
+        "unread_dates",
+        "a date with a short year or a time that is not read: write 2024-05-31 or 2024-05-31 16:30",
+    ),
+    rf"^[+-]?[$€£¥]? ?[+-]?({_GROUPED}) ?([%$€£¥]|EUR|USD|GBP|CHF)?$": (
+        "unread_numbers",
         "a number with a percent or currency sign, or commas or separated thousands: write 1234.5",
     ),
 }
@@ -59,7 +64,8 @@ _TRIED_FIRST = 100
 class TextSummary:
     """What the cells of a column of text are like; counts are of cells that are not missing.
 
-    `n_others` cells are no numbers, or more, where they are too many to call the rest numbers.
+    `n_others` cells are no numbers, or more, where they are too many to call the rest numbers;
+    `n_undated` are no days, alike.
     """
 
     n_rows: int
@@ -68,7 +74,9 @@ class TextSummary:
     with_blank: bool = False
     n_others: int = 0
     first_other_row: int | None = None
-    unread: set[str] = field(default_factory=lambda: set(_UNREAD))
+    n_undated: int = 0
+    first_undated_row: int | None = None
+    unread: list[str] = field(default_factory=lambda: list(_UNREAD))
     counts: Counter[str] | None = field(default_factory=Counter)
     hashes: list[NDArray[np.int64]] = field(default_factory=list)
 
@@ -92,7 +100,12 @@ class TextSummary:
     @property
     def are_mostly_numbers(self) -> bool:
         """Whether all but a few cells are numbers."""
-        return self.n_cells - self.n_others >= _MOSTLY_NUMBERS * self.n_cells
+        return self.n_cells - self.n_others >= _MOSTLY * self.n_cells
+
+    @property
+    def are_mostly_dates(self) -> bool:
+        """Whether all but a few cells are days of the calendar."""
+        return self.n_cells - self.n_undated >= _MOSTLY * self.n_cells
 
     def add(self, piece: Any, hashes: NDArray[np.int64], start: int, decimal: str) -> None:
         """Take in the cells from row `start` on, with their `hashes_of`."""
@@ -102,14 +115,16 @@ class TextSummary:
         self.n_cells += int(counts.sum())
         self.n_bytes += int(counts @ pc.binary_length(texts).fill_null(0).to_numpy())
         self.with_blank = self.with_blank or bool(counts @ _flags(pc.match_substring(texts, " ")))
-        if self.n_others <= (1.0 - _MOSTLY_NUMBERS) * self.n_rows:
+        if self.n_others <= (1.0 - _MOSTLY) * self.n_rows:
             self._find_others(cells, start, decimal)
+        if self.n_undated <= (1.0 - _MOSTLY) * self.n_rows:
+            self._find_undated(cells, start)
         self.hashes.append(hashes[counts > 0])
         if self.counts is not None:
             self._count(self.counts, cells)
         # A few cells mostly tell that the thousands behind them need no look.
         for part in (texts[:_TRIED_FIRST], texts):
-            self.unread = {code for code in self.unread if _all_match(part, _UNREAD[code][0])}
+            self.unread = [pattern for pattern in self.unread if _all_match(part, pattern)]
 
     def _find_others(self, cells: TextCells, start: int, decimal: str) -> None:
         numbers = _flags(are_numbers(cells.texts, decimal))
@@ -117,6 +132,13 @@ class TextSummary:
         if self.first_other_row is None and not numbers.all():
             row = cells.first_row(~numbers)
             self.first_other_row = None if row is None else start + row + 1
+
+    def _find_undated(self, cells: TextCells, start: int) -> None:
+        dated = are_days(cells.texts)
+        self.n_undated += int(cells.counts @ ~dated)
+        if self.first_undated_row is None and not dated.all():
+            row = cells.first_row(~dated)
+            self.first_undated_row = None if row is None else start + row + 1
 
     def _count(self, total: Counter[str], cells: TextCells) -> None:
         if count_distinct(np.sort(self.hashes[-1])) > _COUNTED_VALUES:
@@ -173,11 +195,16 @@ def _text_warning(
 ) -> TableWarning | None:
     n_others = summary.n_others
     if n_others and summary.unread:
-        code = min(summary.unread)
-        return TableWarning(code, name, f"each of {summary.n_cells} cells is {_UNREAD[code][1]}")
+        code, what = _UNREAD[summary.unread[0]]
+        return TableWarning(code, name, f"each of {summary.n_cells} cells is {what}")
     if n_others and summary.are_mostly_numbers:
         detail = f"{n_others} of {summary.n_cells} cells are not numbers, first in row"
         return TableWarning("mixed_numbers", name, f"{detail} {summary.first_other_row}")
+    if summary.n_undated and summary.are_mostly_dates:
+        detail = f"{summary.n_undated} of {summary.n_cells} cells are no days of the calendar"
+        more = "the column is text unless they are empty, or `missing` in the schema"
+        row = summary.first_undated_row
+        return TableWarning("mixed_dates", name, f"{detail}, first in row {row}: {more}")
     if kind != "text" or distinct <= summary.n_cells / 2:
         return None
     seen = f"{distinct} different values in {summary.n_cells} cells"

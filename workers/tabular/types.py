@@ -27,6 +27,7 @@ MISSING_TOKENS = (
     "<NA>",
     "NaN",
     "nan",
+    "NaT",
     "NULL",
     "null",
     "None",
@@ -45,8 +46,12 @@ LOCAL_DATETIME = rf"{_DAY}({_TIME})?"
 ZONED_DATETIME = rf"{_DAY}{_TIME}(Z|[+-][0-9]{{2}}:?[0-9]{{2}})"
 
 # Other ways to write a day that can mean one day only, rewritten one after the other: 2024/05/31,
-# 2024-05 (its first day), 31.05.2024, where the day always stands first.
+# 2024-05 (its first day), 31.05.2024, where the day always stands first. Times as databases and
+# data frames write them: nine digits of a second, +00 for +00:00, UTC for Z.
 _DAY_SPELLINGS = (
+    (r"^(.*:[0-9]{2}\.[0-9]{6})[0-9]{1,3}(.*)$", r"\1\2"),
+    (r"^(.*:[0-9]{2}(?:\.[0-9]+)?) ?UTC$", r"\1Z"),
+    (r"^(.*:[0-9]{2}(?:\.[0-9]+)?) ?([+-][0-9]{2})$", r"\1\2:00"),
     (r"^([0-9]{4})[/.]([0-9]{2})[/.]([0-9]{2})", r"\1-\2-\3"),
     (r"^([0-9]{4}-[0-9]{2})$", r"\1-01"),
     (r"^([0-9]\.[0-9]{1,2}\.[0-9]{4})", r"0\1"),

@@ -7,7 +7,7 @@ import pytest
 
 from tests.workers.modelling.tables import PENGUINS, Ingested, csv_of, ingested
 from workers.modelling.estimator import prepare
-from workers.modelling.plan import ModelWish
+from workers.modelling.plan import ModelWish, Task
 from workers.modelling.recipes import resolve
 
 
@@ -85,3 +85,21 @@ def test_of_many_classes_all_may_be_rare() -> None:
 
 def test_classes_of_five_percent_are_rare_to_nobody() -> None:
     assert imbalance_of(["ab"[i % 20 > 0] for i in range(1000)]) == []
+
+
+@pytest.mark.parametrize(
+    ("task", "values", "said"),
+    [
+        (None, 7, True),
+        (None, 2, False),
+        (None, 90, False),
+        ("multiclass", 7, False),
+        ("regression", 7, False),
+    ],
+)
+def test_numbers_that_are_taken_for_classes_are_named(
+    task: Task | None, values: int, said: bool
+) -> None:
+    data = ingested(csv_of("x,y", ((f"{i * 0.37:.2f}", i % values) for i in range(300))))
+    plan = resolve(ModelWish(target="y", task=task), data.profile)
+    assert ("numbers_as_classes" in [w.code for w in plan.warnings]) == said

@@ -110,6 +110,27 @@ def test_a_day_may_be_written_in_every_way_that_means_one_day_only(text: str) ->
         assert parse_datetime(other) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "iso"),
+    [
+        ("2024-05-31 04:51:28 UTC", "2024-05-31T04:51:28+00:00"),
+        ("2024-05-31 04:51:28.25UTC", "2024-05-31T04:51:28.250000+00:00"),
+        ("2024-05-31 04:51:28+00", "2024-05-31T04:51:28+00:00"),
+        ("2024-05-31 04:51:28.5-05", "2024-05-31T09:51:28.500000+00:00"),
+        ("2024-05-31T04:51:28.123456789", "2024-05-31T04:51:28.123456+00:00"),
+        ("2024-05-31T04:51:28.123456789Z", "2024-05-31T04:51:28.123456+00:00"),
+        ("31.05.2024 04:51 UTC", "2024-05-31T04:51:00+00:00"),
+    ],
+)
+def test_times_are_read_as_databases_and_data_frames_write_them(text: str, iso: str) -> None:
+    moment = datetime.fromisoformat(iso)
+    assert parse_datetime(text) == moment
+    assert _column([text, "2024-05-31"], "datetime") == [
+        moment.replace(tzinfo=None),
+        datetime(2024, 5, 31),  # noqa: DTZ001
+    ]
+
+
 @given(
     st.lists(
         st.one_of(

@@ -186,6 +186,7 @@ OWN_ROWS: dict[str, list[dict[str, Any]]] = {
     "truth as text": [{"c": "true"}, {"c": "False"}, {"c": ""}],
     "days": [{"c": "2024-05-31"}, {"c": "31.05.2023"}, {"c": "NULL"}, {"c": ""}, {"c": None}],
     "codes": [{"c": "07"}, {"c": "7"}, {"c": "8"}, {"c": "7.0"}],
+    "long codes": [{"c": 1234567890123456701}, {"c": 1234567890123456702}],
     "levels and numbers": [{"c": "5"}, {"c": "a"}, {"c": "6.0"}, {"c": None}],
 }
 
@@ -205,7 +206,8 @@ def _from_json(
 def test_rows_that_trained_are_read_as_in_the_table(
     rows: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    table, reader = _from_json(rows, {}, tmp_path)
+    wish = {"c": {"type": "categorical"}} if type(rows[0]["c"]) is int else {}
+    table, reader = _from_json(rows, {"schema": wish}, tmp_path)
     fitted = Preprocessing.fit(table, np.arange(len(rows)), table.column_names, "standard")
     assert same(reader.rows(rows), features_of(table, fitted.encoders))
 
@@ -238,6 +240,8 @@ def test_text_for_a_number_of_a_text_file_stays_a_mistake() -> None:
         (["05", "06"], 5, None),
         (["0.50", "x"], 0.5, "0.50"),
         (["1e3", "x"], 1000, None),
+        (["1234567890123456701", "x"], 1234567890123456701, "1234567890123456701"),
+        (["1234567890123456701", "x"], 1234567890123456702, None),
     ],
 )
 def test_a_level_that_is_a_number_is_one_however_it_is_written(

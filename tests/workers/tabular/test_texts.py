@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workers.tabular.calendar_days import are_days
 from workers.tabular.duplicates import RowDigests, hashes_of
 from workers.tabular.texts import TextSummary, text_profile
 
@@ -59,7 +62,39 @@ def test_others_among_numbers_are_counted_and_found_where_they_are_few() -> None
 
 
 def test_a_text_that_many_numbers_follow_is_no_column_of_numbers() -> None:
-    cells = ["word"] * 200 + [str(number) for number in range(1800)]
-    summary = TextSummary.of(_cell_by_cell([*cells], [100, 200, 300]), ".")
+    cells = ["word"] * 500 + [str(number) for number in range(1500)]
+    summary = TextSummary.of(_cell_by_cell([*cells], [100, 450, 600]), ".")
     assert summary.first_other_row == 1
     assert not summary.are_mostly_numbers
+
+
+def test_cells_that_are_no_days_are_counted_and_found_where_they_are_few() -> None:
+    cells = [f"20{n // 28 % 100:02}-01-{n % 28 + 1:02}" for n in range(2000)]
+    cells[1234] = cells[1999] = "0000-00-00"
+    summary = TextSummary.of(_cell_by_cell([*cells, None], [500, 1000]), ".")
+    assert (summary.n_undated, summary.first_undated_row) == (2, 1235)
+    assert summary.are_mostly_dates
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.none(),
+            st.text(max_size=12),
+            st.from_regex(r"(0000|19|20|21|99)[0-9]{0,2}-[0-3][0-9]-[0-4][0-9]", fullmatch=True),
+            st.sampled_from(["2024-02-29", "1900-02-29", "2000-02-29", "2023-02-29"]),
+        )
+    )
+)
+def test_a_day_of_the_calendar_is_told_from_what_looks_like_one(cells: list[str | None]) -> None:
+    assert are_days(pa.array(cells, pa.string())).tolist() == [_is_day(cell) for cell in cells]
+
+
+def _is_day(cell: str | None) -> bool:
+    if cell is None or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", cell):
+        return False
+    try:
+        date.fromisoformat(cell)
+    except ValueError:
+        return False
+    return True

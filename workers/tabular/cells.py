@@ -18,6 +18,7 @@ from workers.tabular.types import (
     LOCAL_DATETIME,
     NUMBER,
     TRUE_AND_FALSE,
+    WORDS_WITH_A_MEANING,
     ZONED_DATETIME,
     DateOrder,
     day_spellings,
@@ -69,18 +70,23 @@ class Cells:
     """The cells of a column: `distinct` strings without blanks around them, null where missing.
 
     `indices` (N,) int32 says which of them stands in each row. `unchanged` says that they are as
-    the parser left them, of which no two are equal.
+    the parser left them, of which no two are equal. `lost` are those of WORDS_WITH_A_MEANING that
+    were made null.
     """
 
     distinct: Column
     indices: Column
     unchanged: bool = False
+    lost: frozenset[str] = frozenset()
 
     @classmethod
     def clean(cls, raw: Any, missing: Sequence[str]) -> Cells:
         """The cells as the parser left them, trimmed, with the missing ones made null."""
         distinct = clean_text(raw.dictionary, missing)
-        return cls(distinct, raw.indices, unchanged=distinct.equals(raw.dictionary))
+        unchanged = distinct.equals(raw.dictionary)
+        nulls = [] if unchanged else raw.dictionary.filter(pc.is_null(distinct)).to_pylist()
+        lost = WORDS_WITH_A_MEANING.intersection(nulls)
+        return cls(distinct, raw.indices, unchanged, lost)
 
     @property
     def differ_mostly(self) -> bool:

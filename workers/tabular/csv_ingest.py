@@ -9,12 +9,12 @@ in place of numbers are missing cells, unless a later block has other words as w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from workers.tabular.cells import STORED_TYPES, Kind, uses_decimal_comma
+from workers.tabular.cells import STORED_TYPES, Cells, Kind, uses_decimal_comma
 from workers.tabular.csv_columns import ColumnReader, check_dates, date_orders
 from workers.tabular.csv_dialect import Dialect, body_blocks, detect_dialect
 from workers.tabular.errors import TableError
@@ -34,13 +34,15 @@ if TYPE_CHECKING:
 class Typing:
     """How a file is written, and the kinds that its columns are taken for.
 
-    Most cells of `plain_texts` differ. The words of `placeholders`, by column, are missing cells.
+    Most cells of `plain_texts` differ. The words of `placeholders`, by column, are missing cells;
+    so are those of `lost`, of columns of text, which may have a meaning.
     """
 
     dialect: Dialect
     kinds: Mapping[str, Kind]
     plain_texts: frozenset[str]
     placeholders: Mapping[str, tuple[str, ...]]
+    lost: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def options(self, wished: IngestOptions) -> IngestOptions:
         """The owner's wishes, and what was found out beside them."""
@@ -90,7 +92,15 @@ def _guess(source: CsvSource, options: IngestOptions) -> Typing:
     typing = Typing(dialect, {}, frozenset(), found)
     reader = ColumnReader(dialect, typing.options(options))
     reader.guess(reader.read_cells(block) if found else cells)
-    return replace(typing, kinds=reader.kinds, plain_texts=frozenset(reader.plain_texts))
+    typing = replace(typing, kinds=reader.kinds, plain_texts=frozenset(reader.plain_texts))
+    return replace(typing, lost=_lost(cells, typing.kinds))
+
+
+def _lost(cells: Mapping[str, Cells], kinds: Mapping[str, Kind]) -> dict[str, frozenset[str]]:
+    """By column of text the words that were made missing; not what is so for numbers beside it."""
+    is_text = {name: kinds[name] == "string" for name in cells}
+    usual = {word for name in cells if not is_text[name] for word in cells[name].lost}
+    return {name: cells[name].lost - usual for name in cells if is_text[name]}
 
 
 def _write(source: CsvSource, options: IngestOptions, typing: Typing, out: Path) -> dict[str, Kind]:

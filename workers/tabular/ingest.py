@@ -66,17 +66,25 @@ def ingest(path: Path, options: IngestOptions, out: Path) -> TableProfile:
     except TableError:
         out.unlink(missing_ok=True)
         raise
-    warnings = (*_of_placeholders(stored.placeholders), *profile.warnings)
+    warnings = (
+        *_of_placeholders(stored.placeholders),
+        *_of_lost(stored.lost, profile),
+        *profile.warnings,
+    )
     return replace(profile, format=stored.format, warnings=warnings)
 
 
 @dataclass(frozen=True)
 class Stored:
-    """How a file was read: what a CSV file is written in, and words that were missing cells."""
+    """How a file was read: what a CSV file is written in, and words that were missing cells.
+
+    Those of `lost` may have a meaning of their own.
+    """
 
     format: DatasetFormat
     dialect: Dialect | None = None
     placeholders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    lost: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def store(path: Path, found: DatasetFormat, options: IngestOptions, out: Path) -> Stored:
@@ -88,13 +96,13 @@ def store(path: Path, found: DatasetFormat, options: IngestOptions, out: Path) -
     if found in ("csv", "tsv"):
         return _store_text(path, options, out)
     if found == "npy":
-        ingest_blocks(lambda: npy_blocks(path, limits), options, out)
+        lost = ingest_blocks(lambda: npy_blocks(path, limits), options, out)
     elif found == "parquet":
-        ingest_blocks(lambda: parquet_blocks(path, limits), options, out, "column_type")
+        lost = ingest_blocks(lambda: parquet_blocks(path, limits), options, out, "column_type")
     else:
         is_lines = found == "ndjson"
-        ingest_blocks(lambda: json_columns(path, limits, is_lines=is_lines), options, out)
-    return Stored(found)
+        lost = ingest_blocks(lambda: json_columns(path, limits, is_lines=is_lines), options, out)
+    return Stored(found, lost=lost)
 
 
 def _store_text(path: Path, options: IngestOptions, out: Path) -> Stored:
@@ -105,7 +113,7 @@ def _store_text(path: Path, options: IngestOptions, out: Path) -> Stored:
     dialect = typing.dialect
     has_tabs = dialect.marks.delimiter == b"\t" and len(dialect.names) > 1
     is_tsv = has_tabs if options.parse.format is None else options.parse.format == "tsv"
-    return Stored("tsv" if is_tsv else "csv", dialect, typing.placeholders)
+    return Stored("tsv" if is_tsv else "csv", dialect, typing.placeholders, typing.lost)
 
 
 def _of_placeholders(found: Mapping[str, tuple[str, ...]]) -> Iterator[TableWarning]:
@@ -113,6 +121,16 @@ def _of_placeholders(found: Mapping[str, tuple[str, ...]]) -> Iterator[TableWarn
         said = " and ".join(f'"{word}"' for word in words)
         detail = f"{said} among its numbers: read as missing, unless the schema says otherwise"
         yield TableWarning("missing_words", name, detail)
+
+
+def _of_lost(lost: Mapping[str, frozenset[str]], profile: TableProfile) -> Iterator[TableWarning]:
+    """Of columns that are text in the end."""
+    for column in profile.columns:
+        words = lost.get(column.name)
+        if words and column.type in ("categorical", "text"):
+            said = " and ".join(f'"{word}"' for word in sorted(words))
+            detail = f"{said} among its texts: read as missing, unless the schema says otherwise"
+            yield TableWarning("missing_words", column.name, f'{detail}, as by "missing": []')
 
 
 def limit_process(limits: Limits) -> None:

@@ -49,7 +49,8 @@ class TypedReader:
     """Reads the blocks of a table in their order.
 
     `kinds` is what the columns are taken for; it widens where a block has a cell that does not fit.
-    `n_rows` counts the rows of the blocks read.
+    `n_rows` counts the rows of the blocks read; `lost` are `Cells.lost` by column of text, of the
+    first block.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class TypedReader:
         self._families: dict[str, Family] = {}
         self._plain_texts: set[str] = set()
         self.kinds: dict[str, Kind] = dict(kinds or {})
+        self.lost: dict[str, frozenset[str]] = {}
         self.n_rows = 0
 
     @property
@@ -151,6 +153,7 @@ class TypedReader:
         cells = Cells.clean(texts, wish.missing_tokens)
         if name not in self.kinds:
             self.kinds[name] = first_kind(wish, cells, self._decimal)
+            self.lost[name] = cells.lost
         if self.kinds[name] == "string" and cells.differ_mostly:
             self._plain_texts.add(name)
         column = convert(cells, self.kinds[name], self._decimal)

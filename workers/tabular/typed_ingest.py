@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
 def ingest_blocks(
     blocks: Blocks, options: IngestOptions, out: Path, too_long: str = "field_too_long"
-) -> None:
+) -> dict[str, frozenset[str]]:
     """Write the typed table to `out`; `blocks` begins again with each call.
+
+    By column the words that were made missing, though they may have a meaning.
 
     Raises:
         TableError: the first thing that is wrong with the table; `too_long` is the code of a text
@@ -44,6 +46,7 @@ def ingest_blocks(
             raise TableError("unknown_column", "the file has no such column", column=column)
     reader = TypedReader(options, too_long=too_long)
     reader.read(first)
+    lost = reader.lost
     kinds: dict[str, Kind] | None = None
     while reader.kinds != kinds:
         kinds = dict(reader.kinds)
@@ -51,6 +54,7 @@ def ingest_blocks(
         reader = TypedReader(options, kinds, too_long)
         _write(blocks, reader, options, out)
     check_dates(reader.kinds, options)
+    return lost
 
 
 def _write(blocks: Blocks, reader: TypedReader, options: IngestOptions, out: Path) -> None:

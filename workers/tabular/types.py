@@ -35,6 +35,9 @@ MISSING_TOKENS = (
     "-",
 )
 
+# Of them those that may be a value of their own: no basement, sodium.
+WORDS_WITH_A_MEANING = frozenset(("None", "NA"))
+
 # ASCII digits only: float() also takes 1_0, Arabic-Indic digits, "infinity" and "nan".
 NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 DECIMAL_COMMA_NUMBER = NUMBER.replace(r"\.", ",")

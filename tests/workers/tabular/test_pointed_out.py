@@ -57,3 +57,21 @@ def test_whole_numbers_too_large_to_be_exact_are_pointed_out(tmp_path: Path) -> 
     assert warnings(["-1234567890123456701", "5"]) == ["rounded_numbers"]
     assert warnings(["9007199254740991", "5"]) == []
     assert warnings(["6.02e23", "1e300"]) == []
+
+
+LOST: dict[str, tuple[str, dict[str, Any], list[str]]] = {
+    "a level of CSV": ("y,x\nSevere,1\nMild,2\nNone,3\n", {}, ["y"]),
+    "one of JSON": ('[{"y":"a","x":1},{"y":"None","x":2},{"y":"NA","x":3}]', {}, ["y"]),
+    "what numbers use too": ("y,x\nSevere,1\nMild,NA\nNA,3\n", {}, []),
+    "an empty cell": ("y,x\nSevere,1\nMild,2\n,3\n", {}, []),
+    "what the owner said": ("y,x\nSevere,1\nMild,2\nNone,3\n", {"y": {"missing": []}}, []),
+    "a column of numbers": ("y,x\n1,a\nNA,b\n3,c\n", {}, []),
+}
+
+
+@pytest.mark.parametrize(("text", "schema", "columns"), LOST.values(), ids=LOST)
+def test_words_that_may_be_levels_are_pointed_out_where_they_are_missing(
+    tmp_path: Path, text: str, schema: dict[str, Any], columns: list[str]
+) -> None:
+    found = _profile(tmp_path, text, schema=schema).warnings
+    assert [w.column for w in found if w.code == "missing_words"] == columns

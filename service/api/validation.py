@@ -38,7 +38,6 @@ _CODES = {
     "dataclass_type": ("object_expected", "Send an object."),
     "cell_type": ("cell_expected", "Send a number, a text, true, false or null."),
     "none_required": ("null_expected", "Send null."),
-    "string_pattern_mismatch": ("bad_format", "The string does not have the required form."),
 }
 # Kind of a bound in pydantic's context, with the words for it.
 _BOUNDS = {
@@ -80,6 +79,8 @@ def _problem(detail: ErrorDetails, value: Any) -> Problem:
     kind, context = detail["type"], detail.get("ctx", {})
     if kind in _CODES:
         return Problem(pointer, *_CODES[kind])
+    if kind == "string_pattern_mismatch":
+        return Problem(pointer, "bad_format", f"The string must match {context['pattern']}.")
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         return _tag_problem(kind, path, context)
     if kind == "literal_error":

@@ -128,8 +128,12 @@ def check_names(names: tuple[str, ...], limits: Limits) -> None:
     seen: set[str] = set()
     for position, name in enumerate(names, start=1):
         if not name:
-            detail = f"column {position} has no name (is it a row number?)"
-            raise TableError("empty_column_name", detail)
+            advice = "name it, or leave it out"
+            if position == 1:
+                advice += ": pandas leaves row numbers out with index=False"
+            elif position == len(names):
+                advice += ": a line that ends with a delimiter has one cell more"
+            raise TableError("empty_column_name", f"column {position} has no name: {advice}")
         if len(name) > limits.name_characters:
             detail = f"the name of column {position} is longer than {limits.name_characters}"
             raise TableError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +76,8 @@ def _check_type(field: pa.Field[pa.DataType]) -> None:
     if is_number or is_time or pa.types.is_boolean(kind) or pa.types.is_null(kind):
         return
     if not _is_text(kind):
-        detail = "numbers, truth values, text, dates and timestamps are read, this type is not"
+        said = re.split("[<(]", str(kind))[0]
+        detail = f"numbers, truth values, text, dates and timestamps are read, {said} is not"
         raise TableError("parquet_invalid", detail, column=field.name)
 
 

@@ -268,3 +268,9 @@ def _warnings(
         if absent:
             detail = f"{absent} classes have no row in training: the model cannot learn them."
             yield PlanWarning("untrained_classes", plan.targets[0], detail)
+        for name, rows in (("validation", parts.validation), ("test", parts.test)):
+            if len(rows) and len(np.unique(truth[rows])) == 1:
+                detail = f"All {name} rows are of one class: no figure of theirs tells how well "
+                yield PlanWarning(
+                    "one_class_judges", plan.targets[0], f"{detail}classes are told apart."
+                )

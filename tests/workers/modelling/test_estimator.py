@@ -110,6 +110,15 @@ def test_classes_without_a_training_row_are_warned_of() -> None:
     assert [w.code for w in prepared.warnings] == ["untrained_classes"]
 
 
+def test_rows_of_one_class_that_judge_are_warned_of() -> None:
+    data = ingested(csv_of("x,y", ((i, "ab"[i > 9]) for i in range(40))))
+    prepared = prepare(data.table, plan_for(data, split={"method": "ordered", "test": 0.1}))
+    found = [w.detail.split(" of one")[0] for w in prepared.warnings]
+    assert found == ["All validation rows are", "All test rows are"]
+    drawn = prepare(data.table, plan_for(data, split={"test": 0.1}))
+    assert not drawn.warnings
+
+
 def test_another_table_than_the_planned_one_is_refused() -> None:
     data, plan = classes(["a", "b", "c"] * 10)
     table = data.table

@@ -146,11 +146,15 @@ def _rounding_warning(name: str, ordered: NDArray[np.generic]) -> TableWarning |
 def _row_number_warning(
     name: str, values: NDArray[np.generic], ordered: NDArray[np.generic]
 ) -> TableWarning | None:
-    if len(values) < _LEAST_COUNTED_ROWS or ordered[-1] - ordered[0] != len(values) - 1:
+    if len(values) < _LEAST_COUNTED_ROWS:
         return None
-    if not (np.diff(values) == 1).all():
+    steps = np.diff(ordered)
+    if not steps[0] or (steps != steps[0]).any():
         return None
-    detail = "every value is the one before plus 1: leave the column out if it only counts rows"
+    what = "every value stands in one row, and they go up in even steps"
+    if (np.diff(values) == 1).all():
+        what = "every value is the one before plus 1"
+    detail = f"{what}: leave the column out if it only counts rows"
     return TableWarning("id_like", name, detail)
 
 

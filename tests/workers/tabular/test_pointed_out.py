@@ -10,6 +10,7 @@ from workers.tabular.ingest import ingest
 from workers.tabular.options import IngestOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from workers.tabular.profile import TableProfile
@@ -75,3 +76,22 @@ def test_words_that_may_be_levels_are_pointed_out_where_they_are_missing(
 ) -> None:
     found = _profile(tmp_path, text, schema=schema).warnings
     assert [w.column for w in found if w.code == "missing_words"] == columns
+
+
+@pytest.mark.parametrize(
+    ("values", "is_pointed_out"),
+    [
+        (range(5, 40), True),
+        ([n * 17 % 101 for n in range(101)], True),
+        (range(1000, 1300, 3), True),
+        ([*range(40), 41], False),
+        ([n // 2 for n in range(80)], False),
+        ([7] * 30, False),
+    ],
+)
+def test_numbers_that_may_only_number_the_rows_are_pointed_out(
+    tmp_path: Path, values: Iterable[int], is_pointed_out: bool
+) -> None:
+    profile = _profile(tmp_path, "\n".join(["n,m", *(f"{n},{n % 7 / 3}" for n in values)]))
+    assert ("id_like" in [w.code for w in profile.warnings if w.column == "n"]) == is_pointed_out
+    assert profile.columns[0].type == "numeric"

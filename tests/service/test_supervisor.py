@@ -133,7 +133,7 @@ def test_kill_9_of_the_supervisor_leaves_nothing_and_a_new_one_starts(fresh: Ser
 
 
 def test_kill_9_of_the_supervisor_ends_the_reading_of_an_upload(fresh: Service) -> None:
-    table = b"a,b\n" + b"1,2\n" * 5_000_000
+    table = b"a,b\n" + b"1,2\n" * 20_000_000
 
     def upload() -> None:
         with contextlib.suppress(httpx2.TransportError):

@@ -18,7 +18,7 @@ NO_ROWS = "Without validation rows nobody can tell."
 OVERFLOWED = "Some answers are not finite."
 WEIGHTED = (
     "The classes were weighted, which bends the probabilities on purpose: losses do not tell how "
-    "well they are learned. See the ranking figures (roc_auc, average_precision) instead."
+    "well they are learned. See the ranking figures (auc, average_precision) instead."
 )
 
 _TRAINING_ROWS = 1_000

@@ -84,9 +84,7 @@ class Cells:
         """The cells as the parser left them, trimmed, with the missing ones made null."""
         distinct = clean_text(raw.dictionary, missing)
         unchanged = distinct.equals(raw.dictionary)
-        nulls = [] if unchanged else raw.dictionary.filter(pc.is_null(distinct)).to_pylist()
-        lost = WORDS_WITH_A_MEANING.intersection(nulls)
-        return cls(distinct, raw.indices, unchanged, lost)
+        return cls(distinct, raw.indices, unchanged, lost_words(raw.dictionary, distinct))
 
     @property
     def differ_mostly(self) -> bool:
@@ -97,6 +95,14 @@ class Cells:
     def present(self) -> Column:
         """The distinct cells that are not missing."""
         return self.distinct.drop_null()
+
+
+def lost_words(raw: Column, clean: Column) -> frozenset[str]:
+    """Of the WORDS_WITH_A_MEANING those that were made null by `clean_text`."""
+    if clean.null_count == raw.null_count:
+        return frozenset()
+    words = raw.filter(pc.is_null(clean)).unique().to_pylist()
+    return WORDS_WITH_A_MEANING.intersection(word.strip(BLANKS) for word in words if word)
 
 
 def clean_text(raw: Column, missing: Sequence[str]) -> Column:

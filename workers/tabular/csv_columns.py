@@ -17,6 +17,7 @@ from workers.tabular.cells import (
     integers,
     join,
     kind_of_dates,
+    lost_words,
 )
 from workers.tabular.csv_parse import parse_cells, parse_typed
 from workers.tabular.csv_records import line_of_record
@@ -89,7 +90,7 @@ class ColumnReader:
 
     `kinds` is what the columns are taken for; it widens where a block has a cell that does not fit.
     Columns of `plain_texts` are read cell by cell, without a dictionary. `n_rows` counts the rows
-    of the blocks read.
+    of the blocks read; `lost` are their `Cells.lost` by column.
     """
 
     def __init__(self, dialect: Dialect, options: IngestOptions) -> None:
@@ -98,6 +99,7 @@ class ColumnReader:
         self._missing = {name: options.wish(name).missing_tokens for name in dialect.names}
         self.plain_texts: set[str] = set()
         self.kinds: dict[str, Kind] = {}
+        self.lost = dict.fromkeys(dialect.names, frozenset[str]())
         self.n_rows = 0
 
     def guess(self, cells: dict[str, Cells]) -> None:
@@ -160,11 +162,15 @@ class ColumnReader:
         if pa.types.is_floating(raw.type):
             return self._number(name, raw)
         if pa.types.is_string(raw.type):
-            return clean_text(raw, self._missing[name])
+            clean = clean_text(raw, self._missing[name])
+            self.lost[name] |= lost_words(raw, clean)
+            return clean
         cells = Cells.clean(raw, self._missing[name])
+        self.lost[name] |= cells.lost
         return convert(cells, self.kinds[name], self._dialect.decimal)
 
     def _fit(self, name: str, cells: Cells, block: Block) -> Column:
+        self.lost[name] |= cells.lost
         column = convert(cells, self.kinds[name], self._dialect.decimal)
         if column is not None:
             return column

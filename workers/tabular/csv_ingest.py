@@ -35,13 +35,14 @@ class Typing:
     """How a file is written, and the kinds that its columns are taken for.
 
     Most cells of `plain_texts` differ. The words of `placeholders`, by column, are missing cells;
-    so are those of `lost`, of columns of text, which may have a meaning.
+    so are those of `lost`, which may have a meaning, but none of the `usual` words.
     """
 
     dialect: Dialect
     kinds: Mapping[str, Kind]
     plain_texts: frozenset[str]
     placeholders: Mapping[str, tuple[str, ...]]
+    usual: frozenset[str] = frozenset()
     lost: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def options(self, wished: IngestOptions) -> IngestOptions:
@@ -66,10 +67,11 @@ def ingest_csv(source: CsvSource, options: IngestOptions, out: Path) -> Typing:
     """
     source.check_content()
     typing = _guess(source, options)
-    while (fitting := _write(source, options, typing, out)) != typing.kinds:
-        typing = typing.widened(fitting)
+    while (reader := _write(source, options, typing, out)).kinds != typing.kinds:
+        typing = typing.widened(reader.kinds)
     check_dates(typing.kinds, options)
-    return typing
+    lost = {name: words - typing.usual for name, words in reader.lost.items()}
+    return replace(typing, lost=lost)
 
 
 def _guess(source: CsvSource, options: IngestOptions) -> Typing:
@@ -93,18 +95,17 @@ def _guess(source: CsvSource, options: IngestOptions) -> Typing:
     reader = ColumnReader(dialect, typing.options(options))
     reader.guess(reader.read_cells(block) if found else cells)
     typing = replace(typing, kinds=reader.kinds, plain_texts=frozenset(reader.plain_texts))
-    return replace(typing, lost=_lost(cells, typing.kinds))
+    return replace(typing, usual=_usual(cells, typing.kinds))
 
 
-def _lost(cells: Mapping[str, Cells], kinds: Mapping[str, Kind]) -> dict[str, frozenset[str]]:
-    """By column of text the words that were made missing; not what is so for numbers beside it."""
-    is_text = {name: kinds[name] == "string" for name in cells}
-    usual = {word for name in cells if not is_text[name] for word in cells[name].lost}
-    return {name: cells[name].lost - usual for name in cells if is_text[name]}
+def _usual(cells: Mapping[str, Cells], kinds: Mapping[str, Kind]) -> frozenset[str]:
+    """The words that stand for missing numbers, so that beside them they are no levels either."""
+    others = (cells[name].lost for name in cells if kinds[name] != "string")
+    return frozenset[str]().union(*others)
 
 
-def _write(source: CsvSource, options: IngestOptions, typing: Typing, out: Path) -> dict[str, Kind]:
-    """Read the file once; the kinds that fit all its cells.
+def _write(source: CsvSource, options: IngestOptions, typing: Typing, out: Path) -> ColumnReader:
+    """Read the file once; the reader, of which the kinds fit all cells.
 
     Where they are those of `typing`, `out` holds the whole table.
     """
@@ -119,4 +120,4 @@ def _write(source: CsvSource, options: IngestOptions, typing: Typing, out: Path)
             columns = reader.read(block)
             if reader.kinds == typing.kinds:
                 writer.write(columns)
-    return reader.kinds
+    return reader

@@ -68,7 +68,7 @@ def ingest(path: Path, options: IngestOptions, out: Path) -> TableProfile:
         raise
     warnings = (
         *_of_placeholders(stored.placeholders),
-        *_of_lost(stored.lost, profile),
+        *_of_lost(stored.lost, profile, options),
         *profile.warnings,
     )
     return replace(profile, format=stored.format, warnings=warnings)
@@ -123,11 +123,14 @@ def _of_placeholders(found: Mapping[str, tuple[str, ...]]) -> Iterator[TableWarn
         yield TableWarning("missing_words", name, detail)
 
 
-def _of_lost(lost: Mapping[str, frozenset[str]], profile: TableProfile) -> Iterator[TableWarning]:
-    """Of columns that are text in the end."""
+def _of_lost(
+    lost: Mapping[str, frozenset[str]], profile: TableProfile, options: IngestOptions
+) -> Iterator[TableWarning]:
+    """Of columns that are text in the end, where the owner did not say what is missing."""
     for column in profile.columns:
         words = lost.get(column.name)
-        if words and column.type in ("categorical", "text"):
+        is_said = options.wish(column.name).missing is not None
+        if words and not is_said and column.type in ("categorical", "text"):
             said = " and ".join(f'"{word}"' for word in sorted(words))
             detail = f"{said} among its texts: read as missing, unless the schema says otherwise"
             yield TableWarning("missing_words", column.name, f'{detail}, as by "missing": []')

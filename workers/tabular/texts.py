@@ -32,7 +32,8 @@ _COUNTED_VALUES = 100_000
 _ALWAYS_CATEGORIES = 20
 _MOST_CATEGORIES = 10_000
 _LONG_TEXT_BYTES = 100
-_MOSTLY = 0.8
+# At most one cell in so many is another than most.
+_ONE_IN = 5
 
 
 _GROUPED = (
@@ -100,12 +101,12 @@ class TextSummary:
     @property
     def are_mostly_numbers(self) -> bool:
         """Whether all but a few cells are numbers."""
-        return self.n_cells - self.n_others >= _MOSTLY * self.n_cells
+        return _ONE_IN * self.n_others <= self.n_cells
 
     @property
     def are_mostly_dates(self) -> bool:
         """Whether all but a few cells are days of the calendar."""
-        return self.n_cells - self.n_undated >= _MOSTLY * self.n_cells
+        return _ONE_IN * self.n_undated <= self.n_cells
 
     def add(self, piece: Any, hashes: NDArray[np.int64], start: int, decimal: str) -> None:
         """Take in the cells from row `start` on, with their `hashes_of`."""
@@ -115,9 +116,9 @@ class TextSummary:
         self.n_cells += int(counts.sum())
         self.n_bytes += int(counts @ pc.binary_length(texts).fill_null(0).to_numpy())
         self.with_blank = self.with_blank or bool(counts @ _flags(pc.match_substring(texts, " ")))
-        if self.n_others <= (1.0 - _MOSTLY) * self.n_rows:
+        if _ONE_IN * self.n_others <= self.n_rows:
             self._find_others(cells, start, decimal)
-        if self.n_undated <= (1.0 - _MOSTLY) * self.n_rows:
+        if _ONE_IN * self.n_undated <= self.n_rows:
             self._find_undated(cells, start)
         self.hashes.append(hashes[counts > 0])
         if self.counts is not None:

@@ -22,6 +22,7 @@ from workers.tabular.cells import (
     first_misfit,
     integers,
     join,
+    lost_words,
 )
 from workers.tabular.csv_columns import BAD_CELL, check_size, first_kind, fulfils
 from workers.tabular.errors import TableError
@@ -49,8 +50,7 @@ class TypedReader:
     """Reads the blocks of a table in their order.
 
     `kinds` is what the columns are taken for; it widens where a block has a cell that does not fit.
-    `n_rows` counts the rows of the blocks read; `lost` are `Cells.lost` by column of text, of the
-    first block.
+    `n_rows` counts the rows of the blocks read; `lost` are their `Cells.lost` by column of text.
     """
 
     def __init__(
@@ -147,13 +147,15 @@ class TypedReader:
         wish = self._options.wish(name)
         if name in self._plain_texts and pa.types.is_string(values.type):
             self._check_texts(name, values, None)
-            return clean_text(values, wish.missing_tokens)
+            clean = clean_text(values, wish.missing_tokens)
+            self._lose(name, lost_words(values, clean))
+            return clean
         texts = as_texts(values)
         self._check_texts(name, texts.dictionary, texts.indices)
         cells = Cells.clean(texts, wish.missing_tokens)
+        self._lose(name, cells.lost)
         if name not in self.kinds:
             self.kinds[name] = first_kind(wish, cells, self._decimal)
-            self.lost[name] = cells.lost
         if self.kinds[name] == "string" and cells.differ_mostly:
             self._plain_texts.add(name)
         column = convert(cells, self.kinds[name], self._decimal)
@@ -165,6 +167,9 @@ class TypedReader:
             raise self._bad_cell(name, cells, wished)
         self.kinds[name] = join(self.kinds[name], found)
         return cells.indices
+
+    def _lose(self, name: str, words: frozenset[str]) -> None:
+        self.lost[name] = self.lost.get(name, frozenset()) | words
 
     def _bad_cell(self, name: str, cells: Cells, wished: ColumnType) -> TableError:
         kind: Kind = "float" if wished == "numeric" else self.kinds[name]

@@ -46,7 +46,6 @@ def ingest_blocks(
             raise TableError("unknown_column", "the file has no such column", column=column)
     reader = TypedReader(options, too_long=too_long)
     reader.read(first)
-    lost = reader.lost
     kinds: dict[str, Kind] | None = None
     while reader.kinds != kinds:
         kinds = dict(reader.kinds)
@@ -54,7 +53,7 @@ def ingest_blocks(
         reader = TypedReader(options, kinds, too_long)
         _write(blocks, reader, options, out)
     check_dates(reader.kinds, options)
-    return lost
+    return reader.lost
 
 
 def _write(blocks: Blocks, reader: TypedReader, options: IngestOptions, out: Path) -> None:

@@ -101,6 +101,13 @@ def _stored(data: bytes, options: dict[str, Any]) -> dict[str, Any]:
     return {"profile": profile.to_json(), "types": types, "rows": table.to_pylist()}
 
 
+@example(
+    rows=[
+        {"n": None, "x": None, 's "q"': s, "b": None} for s in (None, None, None, None, ":", "NA")
+    ],
+    form=_lines,
+    separators=(",", ":"),
+)
 @given(rows=ROWS, form=FORMS, separators=SPELLINGS)
 @settings(max_examples=200, deadline=None)
 def test_rows_are_the_same_in_one_block_and_in_many(

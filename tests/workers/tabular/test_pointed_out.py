@@ -66,6 +66,7 @@ LOST: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     "what numbers use too": ("y,x\nSevere,1\nMild,NA\nNA,3\n", {}, []),
     "an empty cell": ("y,x\nSevere,1\nMild,2\n,3\n", {}, []),
     "what the owner said": ("y,x\nSevere,1\nMild,2\nNone,3\n", {"y": {"missing": []}}, []),
+    "what the owner said is missing": ("y,x\na,1\nb,2\nNone,3\n", {"y": {"missing": ["None"]}}, []),
     "a column of numbers": ("y,x\n1,a\nNA,b\n3,c\n", {}, []),
 }
 

@@ -193,7 +193,7 @@ def test_numbers_and_dates_that_are_not_read_are_pointed_out(
 ) -> None:
     cells = [written.format(i % 25 + 1) for i in range(300)]
     expected = ("categorical", [warning] if warning else [])
-    assert _codes([*cells, "NA"], tmp_path)[::2] == expected
+    assert _codes([*cells, "N/A"], tmp_path)[::2] == expected
     assert _codes([*cells, "other"], tmp_path)[::2] == ("categorical", [])
 
 

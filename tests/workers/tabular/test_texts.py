@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from workers.tabular.calendar_days import are_days
@@ -25,6 +25,7 @@ def _cell_by_cell(cells: list[str | None], cuts: list[int]) -> Any:
     return pa.chunked_array([pa.array(piece.tolist(), pa.string()) for piece in pieces])
 
 
+@example(cells=["a b"] * 5, cuts=[1])
 @given(cells=COLUMNS, cuts=st.lists(st.integers(0, 60), max_size=4))
 def test_a_column_cell_by_cell_is_described_as_its_dictionary(
     cells: list[str | None], cuts: list[int]

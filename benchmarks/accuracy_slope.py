@@ -74,6 +74,9 @@ def _stored(table: Table) -> tuple[pa.Table, TableProfile]:
             writer = csv.writer(file)
             writer.writerow(table.columns)
             writer.writerows(table.rows)
-        schema = {column: ColumnWish(type="categorical") for column in table.categorical}
+        # Labels are compared as they are written: as numbers, "1.0" would come back as "1".
+        labels = () if table.is_regression else table.targets
+        words = table.categorical.union(labels)
+        schema = {column: ColumnWish(type="categorical") for column in words}
         profile = ingest(source, IngestOptions(schema=schema), out)
         return read_table(out.read_bytes()), profile

@@ -69,6 +69,13 @@ def test_labels_are_compared_as_the_file_has_them() -> None:
     assert set(few.truth()) == {"0", "1", "2"}
 
 
+@pytest.mark.parametrize("labels", [("-1.0", "1.0"), ("False", "True"), ("01", "02")])
+def test_labels_of_any_spelling_are_compared(labels: tuple[str, str]) -> None:
+    rows = tuple((str(i), labels[i >= 30]) for i in range(60))
+    table = Table("t", ("x", "y"), rows, ("y",), "binary", frozenset(), frozenset())
+    assert score(table, ours("linear", 0)).value > 0.9
+
+
 def test_goals_are_met_or_missed() -> None:
     def scores(auto: float, mlp: float, cpu_s: float) -> dict[str, Score]:
         names = dict.fromkeys(MLPS, Score(mlp, 1.0, 0.0))

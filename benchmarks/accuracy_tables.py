@@ -104,7 +104,8 @@ def _read(file: Path, name: str, card: dict[str, Any]) -> Table:
         head = next(reader)
         kept = [place for place, column in enumerate(head) if column not in dropped]
         columns = tuple(head[place] for place in kept)
-        rows = [tuple(row[place] for place in kept) for row in reader]
+        # The service reads cells without the blanks around them.
+        rows = [tuple(row[place].strip() for place in kept) for row in reader]
     places = [columns.index(target) for target in targets]
     whole = tuple(row for row in rows if all(row[place] for place in places))
     categorical = frozenset(card.get("categorical_columns", ())) - dropped - set(targets)

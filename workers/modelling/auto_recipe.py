@@ -19,6 +19,7 @@ from workers.engine.spec import (
 )
 from workers.modelling.auto_preprocessing import Bins, decide_preprocessing
 from workers.modelling.plan import Method
+from workers.modelling.planned_inputs import first_width
 from workers.tabular.encoders import MAX_LEVELS
 
 if TYPE_CHECKING:
@@ -32,8 +33,13 @@ if TYPE_CHECKING:
 UNITS = 128
 FEW_ROWS = 4_000
 ENSEMBLE = 4
-MAX_ROWS_FOR_ENSEMBLE = 5_000
-"""Four seeds are four times the work, and gain what chance makes of few rows."""
+"""More gain little: what chance makes of one network is a quarter in the mean of four."""
+
+MAX_WORK = 10**11
+"""Multiply-adds of a forward pass of all epochs and members: some seconds of a core."""
+
+_WORK_OF_UNITS = 20_000
+"""Multiply-adds of a row that take as long as what else is done with it than products."""
 MIN_STEPS = 1_000
 MIN_EPOCHS, MAX_EPOCHS = 64, 256
 MIN_BATCH, MAX_BATCH = 32, 256
@@ -61,14 +67,15 @@ def decide(
 ) -> AutoRecipe:
     """Network, preprocessing and the fields of a training, but where the wish decides them.
 
-    Chosen on ten public tables, by folds of their training rows, and on made ones: see
+    Chosen on some fifty public tables, by divisions of their training rows, and on made ones: see
     `make bench-accuracy`.
     """
     bins = Bins.for_table(features, division.n_train, classes)
     preprocessing, of_preprocessing = decide_preprocessing(wish, features, division, bins)
     regularisation = _Regularisation.of(division, classes)
-    training, of_training = _training(wish, division, regularisation)
     network, of_network = _network(wish, features, regularisation)
+    inputs = first_width(features, network, preprocessing)
+    training, of_training = _training(wish, division, regularisation, inputs)
     reasons = (*of_network, *of_preprocessing, *of_training)
     return AutoRecipe(network, preprocessing, training, reasons)
 
@@ -77,7 +84,6 @@ def decide(
 class _Regularisation:
     """Against over-fitting: the more, the less the rows tell."""
 
-    n_rows: int
     dropout: float
     decay: float
     because: str
@@ -86,16 +92,16 @@ class _Regularisation:
     def of(cls, division: Division, classes: int | None) -> _Regularisation:
         n_rows = division.n_train + division.n_validation
         if n_rows < FEW_ROWS:
-            return cls(n_rows, 0.25, 0.1, f"as {n_rows} rows are fewer than {FEW_ROWS}")
+            return cls(0.25, 0.1, f"as {n_rows} rows are fewer than {FEW_ROWS}")
         # Decay acts in every step, of which there are more, the more rows there are.
         share = min(1.0, _ROWS_OF_DECAY / division.n_train)
         if classes == 2:
-            dropout, decay = 0.25, 1.0
+            dropout, decay = 0.25, 0.3
             because = "as one of two classes tells less of a row than a number"
         else:
-            dropout, decay = 0.1, 0.5
+            dropout, decay = 0.1, 0.2
             because = f"as {n_rows} rows are no fewer than {FEW_ROWS}"
-        return cls(n_rows, dropout, max(_LEAST_DECAY, round(decay * share, 2)), because)
+        return cls(dropout, max(_LEAST_DECAY, round(decay * share, 2)), because)
 
     def reason(self, what: str) -> str:
         return f"{what}, {self.because}."
@@ -147,8 +153,22 @@ def _batch_size(n_train: int) -> int:
     return min(1 << round(math.log2(largest)), MAX_BATCH, n_train)
 
 
+def _members(rows_of_all_epochs: int, inputs: int) -> int:
+    """As many as MAX_WORK is enough for, one at least."""
+    of_one = rows_of_all_epochs * (UNITS * (inputs + UNITS) + _WORK_OF_UNITS)
+    return max(1, min(MAX_WORK // of_one, ENSEMBLE))
+
+
+def _about_members(members: int) -> str:
+    if members == ENSEMBLE:
+        return f"{members} networks of as many seeds answer together: chance has less of a say."
+    of_seeds = "One network" if members == 1 else f"{members} networks of as many seeds"
+    answer = "answers" if members == 1 else "answer together"
+    return f"{of_seeds} {answer}, not {ENSEMBLE}: with so many rows and inputs, training takes long."
+
+
 def _training(
-    wish: ModelWish, division: Division, against: _Regularisation
+    wish: ModelWish, division: Division, against: _Regularisation, inputs: int
 ) -> tuple[dict[str, Any], Iterator[str]]:
     n_train = division.n_train
     batch_size = _batch_size(n_train)
@@ -156,7 +176,9 @@ def _training(
     epochs = min(max(MIN_EPOCHS, math.ceil(MIN_STEPS / steps)), MAX_EPOCHS)
     is_lbfgs = isinstance(wish.training.get("optimizer"), LbfgsSpec)
     # The rate comes down to nothing at the end: it is trained through, and the best epoch kept.
-    patience = min(wish.training.get("epochs", epochs), 10_000)
+    wished_epochs = wish.training.get("epochs", epochs)
+    patience = min(wished_epochs, 10_000)
+    members = 1 if is_lbfgs else _members(n_train * wished_epochs, inputs)
     has_validation = division.n_validation > 0
     found = {
         "epochs": epochs,
@@ -166,15 +188,12 @@ def _training(
         ),
         "schedule": ConstantSchedule() if is_lbfgs else OneCycleSchedule(),
         "early_stopping": EarlyStoppingSpec(patience=patience) if has_validation else None,
-        "members": ENSEMBLE if against.n_rows < MAX_ROWS_FOR_ENSEMBLE and not is_lbfgs else 1,
+        "members": members,
     }
 
     def reasons() -> Iterator[str]:
-        if found["members"] == ENSEMBLE and "members" not in wish.training:
-            yield (
-                f"{ENSEMBLE} networks of as many seeds answer together, as {against.n_rows} rows "
-                f"are fewer than {MAX_ROWS_FOR_ENSEMBLE}."
-            )
+        if not is_lbfgs and "members" not in wish.training:
+            yield _about_members(members)
         if "optimizer" not in wish.training:
             yield against.reason(f"Weight decay {against.decay:g}")
         if "epochs" not in wish.training:

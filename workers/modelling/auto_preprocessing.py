@@ -34,7 +34,11 @@ MIN_COUNT = 2
 
 MAX_BINS = 48
 _LEAST_BINS = 3
-_ROWS_PER_BIN_OF_ALL, _ROWS_PER_BIN = 10, 100
+_ROWS_PER_BIN_OF_ALL = 10
+_ROWS_PER_BIN, _ROWS_PER_BIN_OF_MEASURED = 100, 400
+_MEASURED = 0.75
+"""Different values for each row that trains, in the mean of the numbers."""
+
 _MOST_OF_FEW_ROWS, _MOST_PER_CLASS_OF_FEW_ROWS = 8, 4
 _MOST_OF_ONE_NUMBER = 128
 """Of two a quarter each, of three a ninth."""
@@ -63,18 +67,20 @@ class Bins:
         do together, as on 1,200 to 6,000 rows of large tables, and on made ones. Without any, a
         few hundred rows do not learn a curve at all. The fewer numbers there are, the less they do
         together, and the more bins each may have: a wave needs several for each of its periods.
-        Several classes share what the inputs tell, so that they need fewer, but not so few as each
-        has rows: on 11 tables of 1,500 to 20,000 rows the square root was between.
+        Where numbers hardly repeat, they are measured, and what they say is smooth; counts, codes
+        and prices say something else from one to the next.
         """
         curves = max(1, (classes or 0) - 1)
-        counted = sum(c.type in ("numeric", "datetime") and c.distinct > 2 for c in features)
-        numbers = max(1, counted)
+        numbers = [c for c in features if c.type in ("numeric", "datetime") and c.distinct > 2]
+        n_numbers = max(1, len(numbers))
         together = n_train // _ROWS_PER_BIN_OF_ALL
-        by_rows = min(n_train / (_ROWS_PER_BIN * math.sqrt(curves)), together / (curves * numbers))
+        are_measured = sum(c.distinct for c in numbers) > _MEASURED * n_train * n_numbers
+        rows_per_bin = _ROWS_PER_BIN_OF_MEASURED if are_measured else _ROWS_PER_BIN
+        by_rows = min(n_train / (rows_per_bin * math.sqrt(curves)), together / (curves * n_numbers))
         of_few_rows = _MOST_OF_FEW_ROWS if curves == 1 else _MOST_PER_CLASS_OF_FEW_ROWS
-        of_few_numbers = _MOST_OF_ONE_NUMBER // numbers**2 // curves
+        of_few_numbers = _MOST_OF_ONE_NUMBER // n_numbers**2 // curves
         most = max(of_few_rows, of_few_numbers, int(by_rows))
-        shared = min(together, MAX_BIN_INPUTS) // numbers
+        shared = min(together, MAX_BIN_INPUTS) // n_numbers
         each = max(min(shared, most, MAX_BINS), _LEAST_BINS)
         return cls(each, min(n_train // curves, MAX_BIN_INPUTS))
 

@@ -162,9 +162,8 @@ def _members(rows_of_all_epochs: int, inputs: int) -> int:
 def _about_members(members: int) -> str:
     if members == ENSEMBLE:
         return f"{members} networks of as many seeds answer together: chance has less of a say."
-    of_seeds = "One network" if members == 1 else f"{members} networks of as many seeds"
-    answer = "answers" if members == 1 else "answer together"
-    return f"{of_seeds} {answer}, not {ENSEMBLE}: with so many rows and inputs, training takes long."
+    fewer = "One network answers" if members == 1 else f"{members} networks answer together"
+    return f"{fewer}, not {ENSEMBLE}: the more rows and inputs, the longer each trains."
 
 
 def _training(

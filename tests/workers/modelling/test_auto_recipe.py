@@ -28,10 +28,10 @@ from workers.tabular.spec import NumericSpec, PreprocessingSpec
 DATA = ingested(PENGUINS)
 
 
-def profile_of(rows: int, numbers: int = 3, levels: int = 4) -> TableProfile:
-    """A table of that many rows: y, numbers that are all different, and one category."""
+def profile_of(rows: int, numbers: int = 3, levels: int = 4, distinct: int = 90) -> TableProfile:
+    """A table of that many rows: y, numbers of so many values, and one category."""
     plain = {"missing": 0, "top": (), "integer": False, "reason": ""}
-    of_numbers = {"type": "numeric", "distinct": rows, "mean": 0.0, "std": 1.0} | plain
+    of_numbers = {"type": "numeric", "distinct": distinct, "mean": 0.0, "std": 1.0} | plain
     names = ["y", *(f"x{place}" for place in range(numbers))]
     spread = {"min": -3.0, "max": 3.0}
     columns = [ColumnProfile(name=name, **of_numbers, **spread) for name in names]  # type: ignore[arg-type]
@@ -104,6 +104,15 @@ def test_rows_of_several_classes_have_fewer(rows: int, target: str, bins: int) -
     pair = replace(profile_of(rows).columns[-1], name="pair", distinct=2)
     profile = replace(profile_of(rows), columns=(*profile_of(rows).columns, pair))
     plan = resolve(ModelWish(target=target), profile)
+    assert numeric_of(plan).bins == bins
+
+
+@pytest.mark.parametrize(
+    ("rows", "numbers", "bins"),
+    [(500, 3, 13), (2_500, 3, 14), (2_500, 5, 8), (10_000, 5, 20), (100_000, 5, 48)],
+)
+def test_numbers_that_hardly_repeat_have_fewer(rows: int, numbers: int, bins: int) -> None:
+    plan = resolve(ModelWish(target="y"), profile_of(rows, numbers, distinct=rows * 9 // 10))
     assert numeric_of(plan).bins == bins
 
 
@@ -180,10 +189,10 @@ def test_several_seeds_answer_where_that_takes_seconds(
 def test_longer_trainings_have_fewer_seeds() -> None:
     plan = auto(5_000, training={"epochs": 200})
     assert plan.training.members == 2
-    assert any(reason.startswith("2 networks of as many seeds") for reason in plan.reasons)
+    assert any(reason.startswith("2 networks answer together, not 4") for reason in plan.reasons)
     wished = auto(5_000, training={"members": 3})
     assert wished.training.members == 3
-    assert not any("of as many seeds" in reason for reason in wished.reasons)
+    assert not any("answer together" in reason for reason in wished.reasons)
 
 
 def test_many_levels_become_vectors() -> None:

@@ -67,8 +67,8 @@ def decide(
 ) -> AutoRecipe:
     """Network, preprocessing and the fields of a training, but where the wish decides them.
 
-    Chosen on some fifty public tables, by divisions of their training rows, and on made ones: see
-    `make bench-accuracy`.
+    Chosen on ten public tables, by divisions of their training rows, on forty others, and on made
+    ones: see `make bench-accuracy`.
     """
     bins = Bins.for_table(features, division.n_train, classes)
     preprocessing, of_preprocessing = decide_preprocessing(wish, features, division, bins)

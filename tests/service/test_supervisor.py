@@ -144,8 +144,9 @@ def test_kill_9_of_the_supervisor_ends_the_reading_of_an_upload(fresh: Service) 
     api = psutil.Process(fresh.pid("api"))
     [reader] = fresh.await_that(api.children, lambda children: len(children) == 1)
     assert "workers.tabular.ingest" in reader.cmdline()
-    # Past its start; frozen, it would otherwise never end.
-    fresh.await_that(lambda: reader.cpu_times().user, lambda user_s: user_s > 0.3)
+    # Limits are what it sets once it ends with its parent; frozen before, it would never end.
+    of_api = api.rlimit(psutil.RLIMIT_CPU)
+    fresh.await_that(lambda: reader.rlimit(psutil.RLIMIT_CPU), lambda limit: limit != of_api)
     reader.suspend()
     fresh.crash()
     uploading.join()

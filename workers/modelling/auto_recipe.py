@@ -35,8 +35,8 @@ FEW_ROWS = 4_000
 ENSEMBLE = 4
 """More gain little: what chance makes of one network is a quarter in the mean of four."""
 
-MAX_WORK = 10**11
-"""Multiply-adds of a forward pass of all epochs and members: some seconds of a core."""
+MAX_WORK = 8 * 10**10
+"""Multiply-adds of a forward pass of all epochs and members: 4 to 10 seconds of a core."""
 
 _WORK_OF_UNITS = 20_000
 """Multiply-adds of a row that take as long as what else is done with it than products."""

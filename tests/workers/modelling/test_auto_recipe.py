@@ -187,7 +187,7 @@ def test_several_seeds_answer_where_that_takes_seconds(
 
 
 def test_longer_trainings_have_fewer_seeds() -> None:
-    plan = auto(5_000, training={"epochs": 200})
+    plan = auto(5_000, training={"epochs": 150})
     assert plan.training.members == 2
     assert any(reason.startswith("2 networks answer together, not 4") for reason in plan.reasons)
     wished = auto(5_000, training={"members": 3})

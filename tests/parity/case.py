@@ -26,6 +26,8 @@ GATES = {
 """The largest allowed deviation, |ours - theirs| / max(1, |theirs|), of any number of a case.
 
 A minimum is flat: where it lies is known to about the root of the precision of its value.
+Trainings in float32 are held to the peer's numbers in float64: beside its own float32 the gap
+would be the sum of two roundings, either of which may be the larger.
 """
 
 
@@ -60,3 +62,8 @@ def deviation(ours: Arrays, theirs: Arrays) -> float:
 def in_single_precision(arrays: Arrays) -> Arrays:
     """The same numbers as float32; labels as they are."""
     return {k: v.astype(np.float32) if v.dtype.kind == "f" else v for k, v in arrays.items()}
+
+
+def in_double_precision(arrays: Arrays) -> Arrays:
+    """The same numbers, exactly, as float64; labels as they are."""
+    return {k: v.astype(np.float64) if v.dtype.kind == "f" else v for k, v in arrays.items()}

@@ -19,7 +19,7 @@ KINDS: dict[str, Callable[[Case], Arrays]] = {
     "optimizer": optimizers.trajectory,
     "gradient": training.gradient,
     "training": training.training,
-    "training_float32": training.training,
+    "training_float32": training.training_in_double,
     "lbfgs": training.lbfgs,
     "lbfgs_minimum": training.lbfgs,
     "scikit_learn": scikit_learn.training,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from tests.parity.case import in_double_precision
 from tests.parity.problems import tensors_of
 from tests.parity.theirs import optimizers
 from tests.parity.theirs.functions import mean_loss
@@ -39,6 +41,11 @@ def gradient(case: Case) -> Arrays:
 def training(case: Case) -> Arrays:
     """Losses and learning rate of every epoch, and all tensors at the end."""
     return _Run(case).arrays()
+
+
+def training_in_double(case: Case) -> Arrays:
+    """The same training of single-precision numbers, computed in double precision."""
+    return training(replace(case, inputs=in_double_precision(case.inputs)))
 
 
 def lbfgs(case: Case) -> Arrays:

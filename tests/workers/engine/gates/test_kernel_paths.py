@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.parity import catalogue
-from tests.parity.case import GATES, Case, deviation, in_single_precision
+from tests.parity.case import GATES, Case, deviation, in_double_precision, in_single_precision
 from tests.parity.cases.functions import LOSSES, label
 from tests.parity.cases.table import cases
 from tests.parity.cases.trainings import BASE, Training, case_of, has_jump
@@ -35,7 +35,6 @@ from workers.engine.spec import (
 from workers.engine.steps.chunk_plan import covers
 
 if TYPE_CHECKING:
-    from tests.parity.case import Arrays
     from workers.engine.kernels.contract import Kernels
 
 LIMITS = {"float64": 1e-12, "float32": 1e-5}
@@ -163,9 +162,7 @@ def _in(precision: str, case: Case) -> Case:
 
 def _reference(case: Case) -> Case:
     """The same numbers, computed in float64."""
-    double: Arrays = {
-        name: a.astype(np.float64) if a.dtype.kind == "f" else a for name, a in case.inputs.items()
-    }
+    double = in_double_precision(case.inputs)
     return replace(case, options=_precise(case, "float64"), inputs=double)
 
 

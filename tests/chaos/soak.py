@@ -49,6 +49,8 @@ class Soak:
     folder: Path
     scale: float = 1.0
     """Of the trainings' lengths."""
+    least_faults: int = 0
+    """However long they take: on a busy machine they are further apart."""
     say: Callable[[str], object] = lambda _: None
     """Told what is going on."""
 
@@ -75,7 +77,7 @@ class Soak:
             storm = Storm(site, load, seed=self.seed)
             pause_s = max(_PAUSE_S, _PAUSE * median(r.seconds for r in references.values()))
             self.say(f"storm of seed {self.seed}, {self.minutes:g} minutes, every {pause_s:.1f} s")
-            storm.rage(60.0 * self.minutes, self.database, pause_s=pause_s)
+            storm.rage(60.0 * self.minutes, self.database, least=self.least_faults, pause_s=pause_s)
             self.say(f"{storm.struck.total()} faults; waiting for the runs under way")
             load.want_no_more()
             site.await_that(load.is_satisfied, _QUIET_S)

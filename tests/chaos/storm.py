@@ -35,12 +35,12 @@ class Storm:
         self._held: set[object] = set()
         self._lasting: list[tuple[float, int, Lasting]] = []
 
-    def rage(self, seconds: float, database: Database, *, pause_s: float) -> None:
-        """Strike for so long, `pause_s` apart at the mean, then let everything heal."""
+    def rage(self, seconds: float, database: Database, *, least: int, pause_s: float) -> None:
+        """Strike for so long, and so often at least, `pause_s` apart at the mean; then heal."""
         faults = [fault for fault in FAULTS if database in fault.databases]
         began_s = due_s = time.monotonic()
         try:
-            while time.monotonic() < began_s + seconds:
+            while time.monotonic() < began_s + seconds or self.struck.total() < least:
                 self._site.watch()
                 self._end_what_is_over(time.monotonic())
                 if time.monotonic() >= due_s:

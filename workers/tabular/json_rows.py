@@ -52,12 +52,16 @@ def json_columns(path: Path, limits: Limits, *, is_lines: bool) -> Iterator[dict
     with path.open("rb") as stream:
         for text in line_rows(stream, size) if is_lines else array_rows(stream, size):
             columns = arrow_columns(text, types) if types else None
+            wrong: TableError | None = None
             if columns is None:
                 rows = _rows(text, n_rows)
                 names = names or _names(rows[0], limits)
-                columns = {n: _column(n, rows, n_rows) for n in _checked(names, rows, n_rows)}
+                columns, wrong = _columns(names, rows, n_rows)
                 types = known_types(types, columns)
-            yield columns
+            if len(columns[names[0]]):
+                yield columns
+            if wrong is not None:
+                raise wrong
             n_rows += len(columns[names[0]])
 
 
@@ -190,7 +194,26 @@ _STRICT = json.JSONDecoder(
 )
 
 
-def _checked(names: tuple[str, ...], rows: list[dict[str, Any]], n_before: int) -> tuple[str, ...]:
+def _columns(
+    names: tuple[str, ...], rows: list[dict[str, Any]], n_before: int
+) -> tuple[dict[str, Column], TableError | None]:
+    """The columns of the rows before the first that is wrong, and what is wrong with it.
+
+    What only a reader of columns finds wrong with rows before it then comes first, whichever block
+    they are in.
+    """
+    wrong: TableError | None = None
+    while True:
+        try:
+            _check_keys(names, rows, n_before)
+            return {name: _column(name, rows, n_before) for name in names}, wrong
+        except TableError as error:
+            if error.row is None:
+                raise
+            wrong, rows = error, rows[: error.row - n_before - 1]
+
+
+def _check_keys(names: tuple[str, ...], rows: list[dict[str, Any]], n_before: int) -> None:
     known = set(names)
     for index, row in enumerate(rows):
         if row.keys() != known:
@@ -199,7 +222,6 @@ def _checked(names: tuple[str, ...], rows: list[dict[str, Any]], n_before: int) 
             what = "lacks a column that" if odd in known else "has a column that not"
             detail = f"row {number} {what} the first row has: null is a missing value"
             raise TableError("ragged_row", detail, row=number, column=odd)
-    return names
 
 
 def _column(name: str, rows: list[dict[str, Any]], n_before: int) -> Column:

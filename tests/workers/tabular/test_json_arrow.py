@@ -124,6 +124,13 @@ def test_rows_are_the_same_in_one_block_and_in_many(
     place=0,
     column="n",
 )
+@example(
+    rows=[{"n": n, "x": None, 's "q"': None, "b": None} for n in (*[None] * 7, 0)],
+    form=_lines,
+    odd='"\\u0000"',
+    place=0,
+    column="n",
+)
 @given(rows=ROWS, form=FORMS, odd=ODD, place=st.integers(0, 11), column=st.sampled_from(COLUMNS))
 @settings(max_examples=300, deadline=None)
 def test_one_odd_value_is_the_same_in_one_block_and_in_many(
